@@ -1,0 +1,150 @@
+# Outcross. GNU make; `make help` lists the targets.
+MAKEFLAGS += --no-builtin-rules
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all test check check-long asan tsan fuzz bench install clean help format floors tidy lib
+.DEFAULT_GOAL := all
+
+V ?=
+Q := $(if $(V),,@)
+VARIANT ?= release
+CC := gcc
+CLANG := $(firstword $(shell command -v clang-14 clang clang-19 clang-16 2>/dev/null) clang)
+CLANG_FORMAT := $(firstword $(shell command -v clang-format-14 clang-format 2>/dev/null) clang-format)
+CLANG_TIDY := $(firstword $(shell command -v clang-tidy-14 clang-tidy 2>/dev/null) clang-tidy)
+PREFIX ?= /usr/local
+DESTDIR ?=
+T ?= 60
+DEPS ?= .deps
+B := build/$(VARIANT)
+VERSION := 0.1.0
+
+# ------------------------------------------------------------------ libraries
+PKGS := yaml-0.1 libcurl sqlite3 libzstd zlib libxxhash libpcre2-8 libutf8proc
+HAVE_YYJSON := $(shell pkg-config --exists yyjson && echo yes)
+ifeq ($(HAVE_YYJSON),yes)
+YYJSON_CFLAGS := $(shell pkg-config --cflags yyjson)
+YYJSON_LIBS := $(shell pkg-config --libs yyjson)
+else
+# Debian 12 has no package: setup builds it once from source, outside `make clean`.
+YYJSON_CFLAGS := -isystem $(DEPS)/yyjson
+YYJSON_LIBS := $(DEPS)/yyjson/libyyjson.a
+endif
+LIBS := $(YYJSON_LIBS) $(shell pkg-config --libs $(PKGS)) -lgmp -ldl -lpthread -lm
+
+# ---------------------------------------------------------------------- flags
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wconversion -Wstrict-prototypes \
+	-Wmissing-prototypes $(if $(CI),-Werror)
+CPPFLAGS := -D_GNU_SOURCE -DOUTCROSS_VERSION='"$(VERSION)"' -Iinclude -Isrc -I$(B)/gen \
+	$(YYJSON_CFLAGS) $(shell pkg-config --cflags $(PKGS))
+BASE_CFLAGS := -std=gnu17 -g -fPIC -fvisibility=hidden -ffp-contract=off $(WARN)
+CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
+CFLAGS_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_tsan := -O1 -fsanitize=thread
+CFLAGS_fuzz := -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+ifeq ($(VARIANT),fuzz)
+CC := $(CLANG)
+endif
+CFLAGS := $(BASE_CFLAGS) $(CFLAGS_$(VARIANT)) $(EXTRA_CFLAGS)
+LDFLAGS := $(CFLAGS_$(VARIANT))
+
+# -------------------------------------------------------------------- sources
+SRC := $(wildcard src/*/*.c)
+LIB_SRC := $(filter-out src/cli/main.c,$(SRC))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+TESTS := $(patsubst test/%.c,$(B)/test/%,$(wildcard test/test_*.c))
+BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
+FUZZERS := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
+TEST_HELPERS := $(patsubst test/%.c,$(B)/test/%.o,$(filter-out $(wildcard test/test_*.c),$(wildcard test/*.c)))
+
+all: $(B)/outcross ## build the program (build/release/outcross)
+lib: $(B)/liboutcross.a $(B)/liboutcross.so
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@$(if $(V),,echo "  cc   $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/liboutcross.a: $(LIB_OBJ)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+$(B)/liboutcross.so: $(LIB_OBJ)
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,liboutcross.so.0 $^ $(LIBS) -o $@
+
+$(B)/outcross: $(B)/src/cli/main.o $(B)/liboutcross.a
+	@$(if $(V),,echo "  link $@")
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
+# Recipes are built into the binary as C strings.
+RECIPES := $(wildcard recipes/*.yaml)
+$(B)/gen/recipes.inc: $(RECIPES) Makefile
+	@mkdir -p $(@D)
+	$(Q)for f in $(RECIPES); do printf '{"%s",\n' "$$(basename $$f .yaml)"; \
+	  sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done >$@
+$(B)/src/generate/%.o: $(B)/gen/recipes.inc
+
+# ---------------------------------------------------------------------- tests
+$(B)/test/test_%: $(B)/test/test_%.o $(TEST_HELPERS) $(B)/liboutcross.a
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -lcmocka -lmicrohttpd -o $@
+$(B)/bench/bench_%: $(B)/bench/bench_%.o $(B)/liboutcross.a
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -lmicrohttpd -o $@
+$(B)/fuzz/fuzz_%: $(B)/fuzz/fuzz_%.o $(B)/liboutcross.a
+	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS) -o $@
+$(B)/test/%.so: test/preload/%.c
+	@mkdir -p $(@D)
+	$(Q)gcc -D_GNU_SOURCE -O1 -g -fPIC -shared $< -ldl -o $@
+
+PRELOADS := $(patsubst test/preload/%.c,$(B)/test/%.so,$(wildcard test/preload/*.c))
+
+test-build: $(B)/outcross $(TESTS) $(PRELOADS)
+test: test-build ## unit and command-line tests, under ten minutes
+	$(Q)B=$(B) test/run.sh $(ONLY)
+
+asan: ## the tests with AddressSanitizer and UBSan
+	$(Q)$(MAKE) VARIANT=asan test
+tsan: ## the tests with ThreadSanitizer
+	$(Q)$(MAKE) VARIANT=tsan test
+
+fuzz-build: $(FUZZERS)
+fuzz: ## fuzz every parser for T seconds each (T=60)
+	$(Q)$(MAKE) VARIANT=fuzz fuzz-build
+	$(Q)B=build/fuzz T=$(T) fuzz/run.sh $(ONLY)
+
+check: floors format tidy ## floors, format, clang-tidy, warnings as errors
+	$(Q)$(MAKE) CI=1 VARIANT=check CFLAGS_check=-O2 build/check/outcross
+check-long: ## fuzzing, 200 kills, fresh systems (hours)
+	$(Q)test/long.sh
+
+floors:
+	$(Q)test/floors.sh
+format:
+	$(Q)$(CLANG_FORMAT) --dry-run -Werror $(wildcard src/*/*.[ch] include/*.h test/*.[ch] bench/*.[ch] fuzz/*.[ch] examples/*.[ch])
+tidy:
+	$(Q)ls $(SRC) | xargs -P 2 -n 8 $(CLANG_TIDY) --quiet --warnings-as-errors='*' 2>/dev/null -- $(CPPFLAGS) -std=gnu17 || \
+	  { echo 'clang-tidy found something; run make tidy V=1'; exit 1; }
+
+bench-build: $(B)/outcross $(BENCHES)
+bench: bench-build ## every benchmark, each against its baseline
+	$(Q)B=$(B) bench/run.sh $(ONLY)
+
+# -------------------------------------------------------------------- install
+install: all lib ## into PREFIX (/usr/local), DESTDIR honoured
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	  $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 755 $(B)/outcross $(DESTDIR)$(PREFIX)/bin/outcross
+	install -m 644 include/outcross.h $(DESTDIR)$(PREFIX)/include/outcross.h
+	install -m 644 $(B)/liboutcross.a $(DESTDIR)$(PREFIX)/lib/liboutcross.a
+	install -m 755 $(B)/liboutcross.so $(DESTDIR)$(PREFIX)/lib/liboutcross.so.0
+	ln -sf liboutcross.so.0 $(DESTDIR)$(PREFIX)/lib/liboutcross.so
+	printf 'prefix=%s\nName: outcross\nDescription: synthetic data with a pedigree\nVersion: %s\nLibs: -L$${prefix}/lib -loutcross\nCflags: -I$${prefix}/include\n' \
+	  '$(PREFIX)' '$(VERSION)' >$(DESTDIR)$(PREFIX)/lib/pkgconfig/outcross.pc
+	$(B)/outcross help --man >$(DESTDIR)$(PREFIX)/share/man/man1/outcross.1
+	$(B)/outcross help --completions >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/outcross
+
+clean: ## remove build/ (not .deps/)
+	rm -rf build
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
+
+-include $(LIB_OBJ:.o=.d) $(B)/src/cli/main.d $(TESTS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d)

@@ -1,0 +1,17 @@
+/* err.h: filling struct oc_err. `return oc_fail(err, OC_INPUT, where, "...")` is the usual line. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+#include "outcross.h"
+
+/* Sets the error unless one is set already (the first wins). `where` may be NULL. Returns -1. */
+int oc_fail(struct oc_err *err, int code, const char *where, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* As oc_fail with OC_IO, adding strerror(errno) and, for well-known causes, what to do. */
+int oc_fail_errno(struct oc_err *err, const char *where, const char *what);
+
+/* Puts "context: " before the place of an error that is set. Returns -1. */
+int oc_fail_in(struct oc_err *err, const char *context);
+
+#endif

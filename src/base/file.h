@@ -1,0 +1,24 @@
+/*
+ * file.h: files that appear under their final name only when they are whole.
+ */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/str.h"
+
+/* Reads a whole file of at most `max` bytes. The buffer has a NUL behind its end. */
+int oc_file_read(const char *path, size_t max, struct oc_buf *out, struct oc_err *err);
+
+/* Writes to PATH.tmp, fsyncs, renames, fsyncs the folder. */
+int oc_file_write(const char *path, const void *p, size_t len, struct oc_err *err);
+
+/* write(2) until all is written or an error came. `path` is for the message. */
+int oc_write_all(int fd, const void *p, size_t len, const char *path, struct oc_err *err);
+
+int oc_mkdirs(const char *path, struct oc_err *err);	/* like mkdir -p */
+int oc_fsync_dir(const char *path, struct oc_err *err); /* the folder of a file */
+int oc_rename_synced(const char *from, const char *to, struct oc_err *err);
+int oc_remove_tree(const char *path, struct oc_err *err); /* a missing path is fine */
+bool oc_file_exists(const char *path);
+
+#endif

@@ -1,0 +1,23 @@
+/* hash.h: the hashes of the house. XXH3 (xxHash), same bits on every machine. */
+#ifndef BASE_HASH_H
+#define BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct oc_hash128 {
+	uint64_t lo, hi;
+};
+
+uint64_t oc_hash64(const void *p, size_t len, uint64_t seed);
+struct oc_hash128 oc_hash128(const void *p, size_t len);
+void oc_hash128_hex(struct oc_hash128 h, char out[33]); /* 32 digits and a NUL, big end first */
+
+/* Hashing while reading: XXH3-128 of a stream. */
+struct oc_hasher;
+struct oc_hasher *oc_hasher_new(void);
+void oc_hasher_add(struct oc_hasher *h, const void *p, size_t len);
+struct oc_hash128 oc_hasher_get(const struct oc_hasher *h);
+void oc_hasher_free(struct oc_hasher *h);
+
+#endif

@@ -1,0 +1,51 @@
+/* row.h: what stages and sources do with a row. All memory comes from the row's arena. */
+#ifndef DATA_ROW_H
+#define DATA_ROW_H
+
+#include "data/json.h"
+
+/* Parses raw into root. A row that is not one JSON object is rejected as bad_json (returns 0). */
+int oc_row_parse(struct oc_row *row, struct oc_err *err);
+
+/* A field's text: the string at a path ("answer", "messages.1.content"). Numbers and booleans give
+ * their JSON text, absent gives an empty string and false. */
+bool oc_row_field(const struct oc_row *row, struct oc_str path, struct oc_str *out);
+
+/*
+ * Replaces, or appends, a top-level member with the JSON text `value`; the other members keep their
+ * bytes. Parses the row anew and forgets its view.
+ */
+int oc_row_set(struct oc_row *row, struct oc_str key, struct oc_str value, struct oc_err *err);
+
+/* Appends a verdict. `evidence` is a JSON value's text or empty. Strings are copied. */
+struct oc_verdict *oc_row_verdict(struct oc_row *row, const char *stage, const char *rule,
+				  enum oc_result result, struct oc_str evidence);
+/* As above with the measured number and its limit. */
+struct oc_verdict *oc_row_score(struct oc_row *row, const char *stage, const char *rule,
+				enum oc_result result, double score, double threshold,
+				struct oc_str evidence);
+/* Verdict OC_DROP and fate OC_REJECTED / verdict OC_UNDECIDED and fate OC_HELD. */
+void oc_row_reject(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);
+void oc_row_hold(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);
+/* Appends {"by":..,"what":..} to the pedigree's edits. */
+void oc_row_edited(struct oc_row *row, struct oc_str by, struct oc_str what);
+
+/* Deep copy into another arena (views and notes are left behind). */
+void oc_row_copy(struct oc_row *to, const struct oc_row *from, struct oc_arena *a);
+
+struct oc_batch *oc_batch_new(uint32_t row_cap);
+void oc_batch_free(struct oc_batch *b);
+void oc_batch_reset(struct oc_batch *b);
+struct oc_row *oc_batch_add(struct oc_batch *b); /* a zeroed row; NULL when full */
+
+/* Pedigree as one line of JSON, and back. `hash` is the content hash of the row's bytes. */
+void oc_pedigree_write(struct oc_buf *b, const struct oc_row *row);
+int oc_pedigree_read(struct oc_row *row, struct oc_str json, struct oc_err *err);
+void oc_verdicts_write(struct oc_buf *b, const struct oc_row *row); /* a JSON array */
+
+const char *oc_origin_name(enum oc_origin origin);
+int oc_origin_parse(struct oc_str text); /* -1 = none of them */
+const char *oc_fate_name(enum oc_fate fate);
+const char *oc_result_name(enum oc_result result);
+
+#endif

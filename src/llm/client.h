@@ -1,0 +1,50 @@
+/*
+ * client.h: oc_llm over a backend (oc_llm_def), with the reply store and the budget between.
+ *
+ *   submit ─► key, sample index ─► store? ─yes─► reply (cached)
+ *                                   └no─► reserve ─► backend ─► store ─► reply
+ */
+#ifndef LLM_CLIENT_H
+#define LLM_CLIENT_H
+
+#include "base/ctx.h"
+#include "llm/store.h"
+#include "outcross.h"
+
+/* One entry of `models:`, shared by all steps that use it. */
+struct oc_llm_model;
+
+struct oc_llm_price {
+	double prompt, completion; /* money per million tokens */
+};
+
+struct oc_llm_model_opts {
+	const char *name; /* the plan's name for it */
+	const struct oc_llm_def *def;
+	struct yyjson_val *opts; /* resolved by def->options */
+	struct oc_llm_price price;
+	uint32_t depth; /* of the model's training data; 0 with at_least for unknown */
+	bool depth_at_least;
+	bool offline; /* never send */
+};
+
+int oc_llm_model_open(struct oc_llm_model **m, const struct oc_env *env,
+		      const struct oc_llm_model_opts *opts, struct oc_store *store,
+		      struct oc_budget *budget, struct oc_err *err);
+void oc_llm_model_close(
+	struct oc_llm_model *m); /* drains or abandons, by the context's cancel flag */
+
+/* A handle for one step; sample indexes count equal bodies of this handle. Closed by ops->close. */
+struct oc_llm *oc_llm_open(struct oc_llm_model *m, const char *step);
+
+/* Counters of a model, for status.json. */
+struct oc_llm_stats {
+	uint64_t sent, replied, cached, failed, attempts, waiting; /* requests */
+	uint64_t prompt_tokens, completion_tokens, estimated;	   /* tokens paid in this run */
+	double cost, unknown_cost, seconds; /* unknown: upper bound of lost attempts */
+	uint32_t in_flight, window;
+	char state[96]; /* "", "waiting 12 s: 429 from http://..." */
+};
+void oc_llm_model_stats(struct oc_llm_model *m, struct oc_llm_stats *out);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * pass.h: one pass of rows through a chain of stages.
+ *
+ *   feed ─► parse, row stages ─► ordered stages ─► row stages ─► ... ─► encode ─► emit
+ *   one     N workers            tail thread        N workers           N workers  in order
+ *   thread
+ *
+ * The chain is cut into phases: runs of pure work (any worker, any batch) and runs of ordered work
+ * (one batch at a time, in order). Batches in flight are bounded (2 N + 2; more when a call stage
+ * needs its window of requests filled), so memory does not grow with the input. Output order is
+ * input order by construction; nothing depends on the number of threads.
+ *
+ * A row that is not OC_LIVE, or that is a test row, passes all stages untouched.
+ */
+#ifndef PIPE_PASS_H
+#define PIPE_PASS_H
+
+#include "base/ctx.h"
+#include "data/row.h"
+
+enum oc_role {
+	OC_RUN,	    /* row, ordered and call stages */
+	OC_OBSERVE, /* a whole stage looks, on its first pass; must be last */
+	OC_APPLY    /* a whole stage decides, on its second pass */
+};
+
+struct oc_step_run {
+	const struct oc_stage_def *def;
+	void *self;
+	const char *name;
+	enum oc_role role;
+	struct oc_spill *spill; /* OC_OBSERVE */
+	struct oc_llm *llm;	/* OC_STAGE_CALL */
+};
+
+struct oc_pass {
+	struct oc_ctx *ctx;
+	struct oc_step_run *steps; /* (step_n) */
+	unsigned step_n;
+	unsigned threads;
+	uint64_t first_number; /* row->number of the first row, when resuming */
+
+	void *user;
+	/* Fills an empty batch. 1: more may follow (the batch may be empty); 0: end. One thread. */
+	int (*feed)(void *user, struct oc_batch *batch, struct oc_err *err);
+	/* Pure, before the stages; NULL: oc_row_parse for every row with root NULL and fate live.
+	 */
+	int (*parse)(void *user, struct oc_row *row, struct oc_err *err);
+	/* Pure, after all stages, on workers: serialise into `out` (one buffer a batch). May be
+	 * NULL. */
+	int (*encode)(void *user, const struct oc_batch *batch, struct oc_buf *out,
+		      struct oc_err *err);
+	/* In order, one thread. */
+	int (*emit)(void *user, struct oc_batch *batch, struct oc_buf *encoded, struct oc_err *err);
+};
+
+/*
+ * Runs to the end of the feed, to the first error, or until the context is cancelled: then what was
+ * fed is drained to emit (cancel 1) or dropped (cancel 2), and the error is OC_CANCELLED.
+ */
+int oc_pass_run(struct oc_pass *pass, struct oc_err *err);
+
+/* Requests of a call stage, see oc_stage_def.ask. The request's body is copied. */
+void oc_calls_add(struct oc_calls *calls, const struct oc_request *req);
+
+#endif
