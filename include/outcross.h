@@ -64,13 +64,13 @@ enum oc_err_code {
 };
 
 struct oc_err {
-	int code;	 /* enum oc_err_code; 0 = none yet. The first error wins. */
+	int code;        /* enum oc_err_code; 0 = none yet. The first error wins. */
 	char where[256]; /* file:line, step or option; may be empty */
-	char msg[768];	 /* what happened and what to do about it */
+	char msg[768];   /* what happened and what to do about it */
 };
 
 OC_API const char *oc_err_name(int code); /* "SHORTAGE" */
-OC_API int oc_err_exit(int code);	  /* exit status of the program */
+OC_API int oc_err_exit(int code);         /* exit status of the program */
 
 /* ----------------------------------------------------------------- context */
 
@@ -106,8 +106,8 @@ struct oc_verdict {
 	struct oc_str rule;  /* "wrong_answer", "too_short" */
 	enum oc_result result;
 	bool has_score;
-	double score;		/* the measured number, in the rule's unit */
-	double threshold;	/* what it was compared with */
+	double score;           /* the measured number, in the rule's unit */
+	double threshold;       /* what it was compared with */
 	struct oc_str evidence; /* a JSON value, or empty */
 };
 
@@ -128,21 +128,21 @@ struct oc_pedigree {
 	uint32_t depth; /* real 0; synthetic 1 + deepest of parents and model's training data */
 	bool depth_at_least; /* the true depth may be larger: print ">=" */
 	uint32_t source;     /* index into the run's table of sources */
-	uint64_t row;	     /* row number there, from 0 */
+	uint64_t row;        /* row number there, from 0 */
 	struct oc_span span;
-	struct oc_str licence;	/* SPDX, inherited */
+	struct oc_str licence;  /* SPDX, inherited */
 	struct oc_str *parents; /* identities */
 	uint32_t parent_n;
 	struct oc_str *founders; /* distinct real rows it descends from; a real row: itself (may be
-				    left 0) */
+	                            left 0) */
 	uint32_t founder_n;
 	struct oc_str recipe, model, params; /* params: a JSON object */
-	struct oc_str *requests;	     /* hex keys of the replies it was made from */
+	struct oc_str *requests;             /* hex keys of the replies it was made from */
 	uint32_t request_n;
 	struct oc_str edits;  /* a JSON array of {by, what}, or empty */
 	struct oc_str review; /* a JSON object, or empty */
 	struct oc_str extra;  /* members a recipe adds (chunk id, evidence span): a JSON object, or
-				 empty */
+	                         empty */
 };
 
 /*
@@ -150,17 +150,17 @@ struct oc_pedigree {
  * helpers of data/row.h and change a member with oc_row_set, which leaves the others' bytes alone.
  */
 struct oc_row {
-	struct oc_str raw;	 /* the object's text, UTF-8, without newline */
+	struct oc_str raw;       /* the object's text, UTF-8, without newline */
 	struct yyjson_val *root; /* NULL until parsed, or when the bytes are not a JSON object */
 	struct oc_pedigree ped;
 	struct oc_view *view; /* text/view.h; made on first use */
 	struct oc_verdict *verdicts;
 	uint32_t verdict_n, verdict_cap;
 	enum oc_fate fate;
-	bool test;		/* drawn for the held-out split: no stage may see it */
-	bool changed;		/* raw differs from the source's bytes */
-	uint64_t number;	/* position in the leg, from 0, in priority order */
-	void **notes;		/* one pointer per stage of the pass: prepare -> ordered */
+	bool test;              /* drawn for the held-out split: no stage may see it */
+	bool changed;           /* raw differs from the source's bytes */
+	uint64_t number;        /* position in the leg, from 0, in priority order */
+	void **notes;           /* one pointer per stage of the pass: prepare -> ordered */
 	struct oc_arena *arena; /* owner of everything above */
 };
 
@@ -178,9 +178,9 @@ struct oc_batch {
 	struct oc_arena *arena;
 	struct oc_row *rows; /* (row_n), room for row_cap */
 	uint32_t row_n, row_cap;
-	uint64_t seq;		/* batches of a pass are numbered from 0 */
+	uint64_t seq;           /* batches of a pass are numbered from 0 */
 	struct oc_cursor after; /* where the next batch begins */
-	struct oc_buf *states;	/* one per stage of the pass: what its ordered work appended */
+	struct oc_buf *states;  /* one per stage of the pass: what its ordered work appended */
 };
 
 /* ----------------------------------------------------------------- options */
@@ -190,17 +190,17 @@ enum oc_opt_type {
 	OC_OPT_INT, /* min..max */
 	OC_OPT_NUM, /* min..max; NaN bounds = open */
 	OC_OPT_STR,
-	OC_OPT_ENUM,	 /* choices "a|b|c" */
-	OC_OPT_BYTES,	 /* 512MB, 1GiB; stored as a number */
+	OC_OPT_ENUM,     /* choices "a|b|c" */
+	OC_OPT_BYTES,    /* 512MB, 1GiB; stored as a number */
 	OC_OPT_DURATION, /* 30s, 5m, 2h; stored as seconds */
-	OC_OPT_FIELD,	 /* the name of a row's member; a.b for nested */
-	OC_OPT_PATH,	 /* a file, relative to the plan */
-	OC_OPT_MODEL,	 /* a name under `models:` */
-	OC_OPT_STRS,	 /* a list of strings; one string stands for a list of one */
-	OC_OPT_MAP,	 /* any mapping */
-	OC_OPT_TABLE,	 /* a mapping described by `table` */
-	OC_OPT_TABLES,	 /* a list of mappings described by `table` */
-	OC_OPT_STAGES,	 /* a list of stages, as under `verify:` */
+	OC_OPT_FIELD,    /* the name of a row's member; a.b for nested */
+	OC_OPT_PATH,     /* a file, relative to the plan */
+	OC_OPT_MODEL,    /* a name under `models:` */
+	OC_OPT_STRS,     /* a list of strings; one string stands for a list of one */
+	OC_OPT_MAP,      /* any mapping */
+	OC_OPT_TABLE,    /* a mapping described by `table` */
+	OC_OPT_TABLES,   /* a list of mappings described by `table` */
+	OC_OPT_STAGES,   /* a list of stages, as under `verify:` */
 	OC_OPT_ANY
 };
 
@@ -215,11 +215,11 @@ enum oc_affects { OC_AFFECTS_ROWS, OC_AFFECTS_SPEED };
 struct oc_option {
 	const char *key;
 	enum oc_opt_type type;
-	const char *def;	       /* the default as YAML text; NULL = none */
-	const char *help;	       /* one sentence */
-	const char *unit;	       /* "words", "tokens"; NULL = none */
-	const char *choices;	       /* OC_OPT_ENUM */
-	double min, max;	       /* used when min < max */
+	const char *def;               /* the default as YAML text; NULL = none */
+	const char *help;              /* one sentence */
+	const char *unit;              /* "words", "tokens"; NULL = none */
+	const char *choices;           /* OC_OPT_ENUM */
+	double min, max;               /* used when min < max */
 	const struct oc_option *table; /* OC_OPT_TABLE, OC_OPT_TABLES */
 	enum oc_affects affects;
 	bool required;
@@ -234,7 +234,7 @@ struct oc_env {
 	const char *name;     /* the step's name in the plan, unique */
 	const char *base_dir; /* folder against which paths are resolved */
 	const char *work_dir; /* folder for temporary files; exists */
-	uint64_t seed;	      /* of the run; draw with oc_rng_init(&rng, seed, stream name) */
+	uint64_t seed;        /* of the run; draw with oc_rng_init(&rng, seed, stream name) */
 	uint64_t memory;      /* bytes this part may hold */
 	struct oc_llm *llm;   /* for parts with a `model:` option, else NULL */
 };
@@ -249,7 +249,7 @@ struct oc_source_def {
 	const char *name, *help, *doc;
 	const struct oc_option *options;
 	int (*open)(void **self, const struct oc_env *env, struct yyjson_val *opts,
-		    struct oc_err *err);
+	            struct oc_err *err);
 	/* Fills an empty batch. 1: rows may follow; 0: the end. */
 	int (*next)(void *self, struct oc_batch *batch, struct oc_err *err);
 	/* Pure, any thread. NULL: raw is JSON already. */
@@ -278,7 +278,7 @@ struct oc_stage_def {
 	enum oc_stage_kind kind;
 	const struct oc_option *options;
 	int (*open)(void **self, const struct oc_env *env, struct yyjson_val *opts,
-		    struct oc_err *err);
+	            struct oc_err *err);
 	void (*close)(void *self);
 	/* One per worker, handed to the pure functions below. May be NULL. */
 	void *(*scratch_new)(void *self);
@@ -292,22 +292,22 @@ struct oc_stage_def {
 	 * rebuild what this row changed; `restore` is given the bytes of all finished blocks in
 	 * order. */
 	int (*prepare)(void *self, void *scratch, struct oc_row *row, void **note,
-		       struct oc_err *err);
+	               struct oc_err *err);
 	int (*ordered)(void *self, struct oc_row *row, void *note, struct oc_buf *state,
-		       struct oc_err *err);
+	               struct oc_err *err);
 	int (*restore)(void *self, const char *state, size_t len, struct oc_err *err);
 
 	/* OC_STAGE_CALL: `ask` emits requests (none: the row passes); `answer` gets the replies in
 	 * the order of the requests and may emit more, then it is called again. One thread. */
 	int (*ask)(void *self, struct oc_row *row, struct oc_calls *calls, struct oc_err *err);
 	int (*answer)(void *self, struct oc_row *row, const struct oc_reply *replies,
-		      size_t reply_n, struct oc_calls *more, struct oc_err *err);
+	              size_t reply_n, struct oc_calls *more, struct oc_err *err);
 
 	/* OC_STAGE_WHOLE: `observe` (pure) appends records to out[0..stream_n-1], which are spilled
 	 * to disk in row order; `resolve` runs once; `apply` (pure) decides by row->number. */
 	unsigned stream_n;
 	int (*observe)(void *self, void *scratch, struct oc_row *row, struct oc_buf *out,
-		       struct oc_err *err);
+	               struct oc_err *err);
 	int (*resolve)(void *self, struct oc_spill *spill, struct oc_err *err);
 	int (*apply)(void *self, void *scratch, struct oc_row *row, struct oc_err *err);
 };
@@ -321,8 +321,8 @@ struct oc_set {
 	size_t size;
 	enum oc_set_kind kind;
 	uint64_t item_n;
-	uint32_t dim;	  /* MATRIX: columns; TOKENS: vocabulary size */
-	float *values;	  /* MATRIX: (item_n, dim) */
+	uint32_t dim;     /* MATRIX: columns; TOKENS: vocabulary size */
+	float *values;    /* MATRIX: (item_n, dim) */
 	uint32_t *tokens; /* TOKENS: all sequences, one after the other */
 	uint64_t *starts; /* TOKENS: (item_n + 1) offsets into tokens */
 };
@@ -330,7 +330,7 @@ struct oc_set {
 struct oc_sampling {
 	size_t size;
 	uint64_t item_n;
-	double bias;	    /* 1 = unbiased, towards 0 = the mode only (facts of each model) */
+	double bias;        /* 1 = unbiased, towards 0 = the mode only (facts of each model) */
 	double temperature; /* token models; 1 = unbiased */
 	uint32_t max_len;   /* token models: tokens per item */
 	uint64_t seed;
@@ -344,10 +344,10 @@ struct oc_model_def {
 	enum oc_set_kind kind;
 	const struct oc_option *options;
 	int (*fit)(void **self, const struct oc_env *env, struct yyjson_val *opts,
-		   const struct oc_set *set, struct oc_err *err);
+	           const struct oc_set *set, struct oc_err *err);
 	/* Fills `out`, whose arrays are malloc'ed; free with oc_set_fini. */
 	int (*sample)(void *self, const struct oc_sampling *how, struct oc_set *out,
-		      struct oc_err *err);
+	              struct oc_err *err);
 	/* nats[i] = -log p(item i). */
 	int (*score)(void *self, const struct oc_set *set, double *nats, struct oc_err *err);
 	int (*save)(void *self, const char *path, struct oc_err *err);
@@ -364,13 +364,13 @@ struct oc_request {
 	enum oc_call_kind kind;
 	struct oc_str body;  /* {"messages":[...],"temperature":1,"max_tokens":64} */
 	uint32_t max_tokens; /* upper bound of the completion: reserved against the budget */
-	uint64_t tag;	     /* the caller's; comes back with the reply */
+	uint64_t tag;        /* the caller's; comes back with the reply */
 };
 
 enum oc_reply_state {
 	OC_REPLY_OK,
 	OC_REPLY_FAILED,  /* given up after the tries the model's settings allow, or refused: see
-			     error */
+	                     error */
 	OC_REPLY_BUDGET,  /* not sent: a cap of `budget:` would have been passed */
 	OC_REPLY_OFFLINE, /* not sent: --offline and not in the store */
 	OC_REPLY_STOPPED  /* not sent or abandoned: the run is ending */
@@ -385,17 +385,17 @@ struct oc_usage {
 struct oc_reply {
 	uint64_t tag;
 	enum oc_reply_state state;
-	char key[33];		 /* of the reply store, hex */
-	struct oc_str text;	 /* the answer, a leading <think> part cut out */
+	char key[33];            /* of the reply store, hex */
+	struct oc_str text;      /* the answer, a leading <think> part cut out */
 	struct oc_str reasoning; /* that part, or the server's reasoning field */
-	struct oc_str finish;	 /* "stop", "length", "content_filter", ... */
-	struct oc_str model;	 /* model identity, for the pedigree */
-	struct oc_str raw;	 /* the body as received */
-	struct oc_str error;	 /* a sentence when state is not OK */
-	const float *embedding;	 /* (dim), OC_CALL_EMBED */
+	struct oc_str finish;    /* "stop", "length", "content_filter", ... */
+	struct oc_str model;     /* model identity, for the pedigree */
+	struct oc_str raw;       /* the body as received */
+	struct oc_str error;     /* a sentence when state is not OK */
+	const float *embedding;  /* (dim), OC_CALL_EMBED */
 	uint32_t embedding_dim;
 	struct oc_usage usage;
-	double cost;	/* money of the plan's currency; 0 when cached */
+	double cost;    /* money of the plan's currency; 0 when cached */
 	double seconds; /* from sending to the last byte */
 	uint32_t attempts;
 	bool cached; /* from the reply store: paid before */
@@ -431,10 +431,10 @@ struct oc_exchange {
 	uint32_t max_tokens;
 	uint64_t seed; /* also in the body */
 	/* filled by the backend */
-	int status;	     /* HTTP status; 200 for a local model; 0 = no reply */
+	int status;          /* HTTP status; 200 for a local model; 0 = no reply */
 	struct oc_str reply; /* body as received; malloc'ed, owned by the exchange */
 	char error[256];     /* when no usable reply came, a sentence */
-	bool sent;	     /* bytes may have reached the server: counts against the cap */
+	bool sent;           /* bytes may have reached the server: counts against the cap */
 	uint32_t attempts;
 	uint32_t unknown; /* attempts whose cost is not known */
 	double seconds;
@@ -458,7 +458,7 @@ struct oc_llm_def {
 	const char *name, *help, *doc;
 	const struct oc_option *options;
 	int (*open)(void **self, const struct oc_env *env, struct yyjson_val *opts,
-		    const struct oc_llm_host *host, struct oc_err *err);
+	            const struct oc_llm_host *host, struct oc_err *err);
 	int (*submit)(void *self, struct oc_exchange *x, struct oc_err *err);
 	uint32_t (*window)(void *self);
 	/* Stable name of the weights: the plan's name, or the hash of the file. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define CHUNK_MIN ((size_t)64 << 10)
-#define ALIGN	  16u
+#define ALIGN     16u
 
 struct chunk {
 	struct chunk *next;

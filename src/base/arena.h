@@ -10,7 +10,7 @@
 #include "outcross.h"
 
 struct oc_arena *oc_arena_new(void);
-void oc_arena_free(struct oc_arena *a);	 /* NULL is fine */
+void oc_arena_free(struct oc_arena *a);  /* NULL is fine */
 void oc_arena_reset(struct oc_arena *a); /* keeps the first chunk */
 
 /* Aligned to 16, contents undefined. O(1). */

@@ -30,7 +30,7 @@ int oc_file_read(const char *path, size_t max, struct oc_buf *out, struct oc_err
 		out->len += (size_t)n;
 		if (out->len > max) {
 			oc_fail(err, OC_INPUT, path, "is larger than the %zu bytes allowed here",
-				max);
+			        max);
 			goto out;
 		}
 	}

@@ -15,7 +15,7 @@ int oc_file_write(const char *path, const void *p, size_t len, struct oc_err *er
 /* write(2) until all is written or an error came. `path` is for the message. */
 int oc_write_all(int fd, const void *p, size_t len, const char *path, struct oc_err *err);
 
-int oc_mkdirs(const char *path, struct oc_err *err);	/* like mkdir -p */
+int oc_mkdirs(const char *path, struct oc_err *err);    /* like mkdir -p */
 int oc_fsync_dir(const char *path, struct oc_err *err); /* the folder of a file */
 int oc_rename_synced(const char *from, const char *to, struct oc_err *err);
 int oc_remove_tree(const char *path, struct oc_err *err); /* a missing path is fine */

@@ -17,7 +17,7 @@ void oc_pool_free(struct oc_pool *pool);
  * not depend on the thread count writes only to places of its item.
  */
 void oc_pool_for(struct oc_pool *pool, uint64_t n,
-		 void (*fn)(void *user, uint64_t item, unsigned worker), void *user);
+                 void (*fn)(void *user, uint64_t item, unsigned worker), void *user);
 unsigned oc_pool_threads(const struct oc_pool *pool);
 
 #endif

@@ -42,7 +42,7 @@ uint32_t oc_draw_u32(struct oc_draws *d)
 {
 	if (!d->left) {
 		uint32_t counter[4] = {(uint32_t)d->draw, (uint32_t)(d->draw >> 32),
-				       (uint32_t)d->item, (uint32_t)(d->item >> 32)};
+		                       (uint32_t)d->item, (uint32_t)(d->item >> 32)};
 		oc_philox(counter, d->key, d->block);
 		d->draw++;
 		d->left = 4;

@@ -28,8 +28,8 @@ void oc_draws_init(struct oc_draws *d, const struct oc_rng *rng, uint64_t item);
 
 uint32_t oc_draw_u32(struct oc_draws *d);
 uint64_t oc_draw_u64(struct oc_draws *d);
-double oc_draw_unit(struct oc_draws *d);		/* [0, 1), 53 bits */
+double oc_draw_unit(struct oc_draws *d);                /* [0, 1), 53 bits */
 uint64_t oc_draw_below(struct oc_draws *d, uint64_t n); /* uniform on 0..n-1, n > 0, exact */
-double oc_draw_normal(struct oc_draws *d);		/* standard normal, Box-Muller */
+double oc_draw_normal(struct oc_draws *d);              /* standard normal, Box-Muller */
 
 #endif

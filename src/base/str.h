@@ -25,7 +25,7 @@ static inline bool oc_str_is(struct oc_str a, const char *b)
 }
 
 int oc_str_cmp(struct oc_str a, struct oc_str b); /* bytewise, shorter first */
-struct oc_str oc_str_trim(struct oc_str s);	  /* ASCII white space */
+struct oc_str oc_str_trim(struct oc_str s);       /* ASCII white space */
 bool oc_str_starts(struct oc_str s, const char *prefix);
 /* Position of needle in s, or -1. O(n). */
 ptrdiff_t oc_str_find(struct oc_str s, struct oc_str needle);

@@ -20,7 +20,7 @@ yyjson_val *oc_json_parse(struct oc_arena *a, struct oc_str text, struct oc_err 
 /* Members of an object; NULL or the default where absent or of another type. `obj` may be NULL. */
 yyjson_val *oc_json_get(yyjson_val *obj, const char *key);
 yyjson_val *oc_json_path(yyjson_val *obj, struct oc_str path); /* "a.b.0": members and indexes */
-struct oc_str oc_json_str(yyjson_val *v);		       /* empty unless a string */
+struct oc_str oc_json_str(yyjson_val *v);                      /* empty unless a string */
 struct oc_str oc_json_get_str(yyjson_val *obj, const char *key);
 double oc_json_get_num(yyjson_val *obj, const char *key, double otherwise);
 int64_t oc_json_get_int(yyjson_val *obj, const char *key, int64_t otherwise);

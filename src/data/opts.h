@@ -16,8 +16,8 @@ typedef void oc_where_fn(void *user, yyjson_val *value, char out[64]); /* "plan.
  * in messages ("stage words").
  */
 yyjson_val *oc_opts_resolve(struct oc_arena *a, const struct oc_option *table, yyjson_val *given,
-			    const char *what, oc_where_fn *where, void *where_user,
-			    struct oc_err *err);
+                            const char *what, oc_where_fn *where, void *where_user,
+                            struct oc_err *err);
 
 /* The nearest of a list of names by edit distance, or NULL when none is near. */
 const char *oc_nearest(struct oc_str word, const char *const *names, size_t name_n);

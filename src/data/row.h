@@ -19,11 +19,11 @@ int oc_row_set(struct oc_row *row, struct oc_str key, struct oc_str value, struc
 
 /* Appends a verdict. `evidence` is a JSON value's text or empty. Strings are copied. */
 struct oc_verdict *oc_row_verdict(struct oc_row *row, const char *stage, const char *rule,
-				  enum oc_result result, struct oc_str evidence);
+                                  enum oc_result result, struct oc_str evidence);
 /* As above with the measured number and its limit. */
 struct oc_verdict *oc_row_score(struct oc_row *row, const char *stage, const char *rule,
-				enum oc_result result, double score, double threshold,
-				struct oc_str evidence);
+                                enum oc_result result, double score, double threshold,
+                                struct oc_str evidence);
 /* Verdict OC_DROP and fate OC_REJECTED / verdict OC_UNDECIDED and fate OC_HELD. */
 void oc_row_reject(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);
 void oc_row_hold(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);

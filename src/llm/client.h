@@ -29,8 +29,8 @@ struct oc_llm_model_opts {
 };
 
 int oc_llm_model_open(struct oc_llm_model **m, const struct oc_env *env,
-		      const struct oc_llm_model_opts *opts, struct oc_store *store,
-		      struct oc_budget *budget, struct oc_err *err);
+                      const struct oc_llm_model_opts *opts, struct oc_store *store,
+                      struct oc_budget *budget, struct oc_err *err);
 void oc_llm_model_close(
 	struct oc_llm_model *m); /* drains or abandons, by the context's cancel flag */
 
@@ -40,7 +40,7 @@ struct oc_llm *oc_llm_open(struct oc_llm_model *m, const char *step);
 /* Counters of a model, for status.json. */
 struct oc_llm_stats {
 	uint64_t sent, replied, cached, failed, attempts, waiting; /* requests */
-	uint64_t prompt_tokens, completion_tokens, estimated;	   /* tokens paid in this run */
+	uint64_t prompt_tokens, completion_tokens, estimated;      /* tokens paid in this run */
 	double cost, unknown_cost, seconds; /* unknown: upper bound of lost attempts */
 	uint32_t in_flight, window;
 	char state[96]; /* "", "waiting 12 s: 429 from http://..." */

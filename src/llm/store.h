@@ -15,12 +15,12 @@ struct oc_store;
  * --offline. A torn last record (power cut) is cut off; an intent without reply counts as unknown.
  */
 int oc_store_open(struct oc_store **s, struct oc_ctx *ctx, const char *dir, bool readonly,
-		  struct oc_err *err);
+                  struct oc_err *err);
 void oc_store_close(struct oc_store *s); /* fsyncs what is pending */
 
 /* hash(key version, kind, canonical body without seed/stream/n/user/..., identity, sample index) */
 struct oc_hash128 oc_reply_key(enum oc_call_kind kind, struct oc_str canonical_body,
-			       const char *identity, uint32_t sample);
+                               const char *identity, uint32_t sample);
 
 struct oc_record {
 	struct oc_hash128 key;
@@ -34,11 +34,11 @@ struct oc_record {
 
 /* 1: found and filled, 0: not there. O(log n), one read. */
 int oc_store_get(struct oc_store *s, struct oc_hash128 key, struct oc_record *out,
-		 struct oc_err *err);
+                 struct oc_err *err);
 void oc_record_fini(struct oc_record *r);
 /* Durable within 100 ms (group fsync); a kill of the process loses nothing. */
 int oc_store_intent(struct oc_store *s, struct oc_hash128 key, double upper_cost,
-		    struct oc_err *err);
+                    struct oc_err *err);
 int oc_store_put(struct oc_store *s, const struct oc_record *r, struct oc_err *err);
 /* Attempts whose reply never came, of this store: count and upper bound of their cost. */
 void oc_store_unknown(struct oc_store *s, uint64_t *n, double *cost);
@@ -58,7 +58,7 @@ void oc_budget_spent(struct oc_budget *b, double money, uint64_t tokens, uint64_
 bool oc_budget_reserve(struct oc_budget *b, double money, uint64_t tokens);
 /* Replaces a reservation by what was used. False: more was used than reserved (a lying server). */
 bool oc_budget_settle(struct oc_budget *b, double reserved_money, uint64_t reserved_tokens,
-		      double money, uint64_t tokens);
+                      double money, uint64_t tokens);
 /* Which cap stops sending now ("money: 0.98 of 1.00"), or NULL. */
 const char *oc_budget_full(struct oc_budget *b, char out[96]);
 

@@ -20,7 +20,7 @@ int oc_leg_encode(const struct oc_batch *batch, struct oc_buf *out, struct oc_er
 /* Appends encoded rows. Returns 1 when a block was finished with them, else 0. */
 int oc_leg_add(struct oc_leg_writer *w, const struct oc_buf *encoded, struct oc_err *err);
 int oc_leg_finish(struct oc_leg_writer *w, struct oc_err *err); /* last block; then close */
-void oc_leg_abandon(struct oc_leg_writer *w);			/* unfinished block is dropped */
+void oc_leg_abandon(struct oc_leg_writer *w);                   /* unfinished block is dropped */
 uint32_t oc_leg_blocks(const struct oc_leg_writer *w);
 
 struct oc_leg;

@@ -19,7 +19,7 @@
 #include "data/row.h"
 
 enum oc_role {
-	OC_RUN,	    /* row, ordered and call stages */
+	OC_RUN,     /* row, ordered and call stages */
 	OC_OBSERVE, /* a whole stage looks, on its first pass; must be last */
 	OC_APPLY    /* a whole stage decides, on its second pass */
 };
@@ -30,7 +30,7 @@ struct oc_step_run {
 	const char *name;
 	enum oc_role role;
 	struct oc_spill *spill; /* OC_OBSERVE */
-	struct oc_llm *llm;	/* OC_STAGE_CALL */
+	struct oc_llm *llm;     /* OC_STAGE_CALL */
 };
 
 struct oc_pass {
@@ -49,7 +49,7 @@ struct oc_pass {
 	/* Pure, after all stages, on workers: serialise into `out` (one buffer a batch). May be
 	 * NULL. */
 	int (*encode)(void *user, const struct oc_batch *batch, struct oc_buf *out,
-		      struct oc_err *err);
+	              struct oc_err *err);
 	/* In order, one thread. */
 	int (*emit)(void *user, struct oc_batch *batch, struct oc_buf *encoded, struct oc_err *err);
 };

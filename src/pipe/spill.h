@@ -9,9 +9,9 @@
 
 /* `stream_n` append-only files in `dir`; writes are buffered and in row order. */
 struct oc_spill *oc_spill_open(struct oc_ctx *ctx, const char *dir, const char *name,
-			       unsigned stream_n, uint64_t memory, struct oc_err *err);
+                               unsigned stream_n, uint64_t memory, struct oc_err *err);
 int oc_spill_add(struct oc_spill *s, unsigned stream, const void *p, size_t len,
-		 struct oc_err *err);
+                 struct oc_err *err);
 int oc_spill_flush(struct oc_spill *s, struct oc_err *err);
 void oc_spill_close(struct oc_spill *s); /* removes the files */
 
@@ -28,7 +28,7 @@ const char *oc_spill_dir(const struct oc_spill *s);
  */
 struct oc_sort;
 struct oc_sort *oc_sort_new(struct oc_ctx *ctx, const char *dir, size_t record_len, size_t key_len,
-			    uint64_t memory, struct oc_err *err);
+                            uint64_t memory, struct oc_err *err);
 int oc_sort_add(struct oc_sort *s, const void *records, size_t n, struct oc_err *err);
 int oc_sort_done(struct oc_sort *s, struct oc_err *err); /* no more records */
 /* Next records in order; *n = how many follow at *out (valid until the next call), 0 at the end. */

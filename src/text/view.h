@@ -12,7 +12,7 @@
 
 struct oc_words {
 	const struct oc_str *word; /* (n) slices of `text` or of its lower-cased copy */
-	const uint64_t *hash;	   /* (n) XXH3 of each word */
+	const uint64_t *hash;      /* (n) XXH3 of each word */
 	uint32_t n;
 };
 
