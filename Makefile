@@ -15,7 +15,8 @@ CLANG_TIDY := $(firstword $(shell command -v clang-tidy-14 clang-tidy 2>/dev/nul
 PREFIX ?= /usr/local
 DESTDIR ?=
 T ?= 60
-DEPS ?= .deps
+# A git worktree shares the main tree's.
+DEPS ?= $(if $(wildcard .deps/yyjson),.deps,$(dir $(shell git rev-parse --git-common-dir 2>/dev/null)).deps)
 B := build/$(VARIANT)
 VERSION := 0.1.0
 
