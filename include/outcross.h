@@ -156,11 +156,12 @@ struct oc_row {
 	struct oc_view *view; /* text/view.h; made on first use */
 	struct oc_verdict *verdicts;
 	uint32_t verdict_n, verdict_cap;
+	uint32_t verdict_old; /* of these, given by earlier passes and counted already */
 	enum oc_fate fate;
-	bool test;              /* drawn for the held-out split: no stage may see it */
-	bool changed;           /* raw differs from the source's bytes */
-	uint64_t number;        /* position in the leg, from 0, in priority order */
-	void **notes;           /* one pointer per stage of the pass: prepare -> ordered */
+	bool test;       /* drawn for the held-out split: no stage may see it */
+	bool changed;    /* raw differs from the source's bytes */
+	uint64_t number; /* position in the leg this pass writes, from 0, in priority order */
+	void **notes;    /* one pointer per stage of the pass: prepare -> ordered */
 	struct oc_arena *arena; /* owner of everything above */
 };
 

@@ -15,7 +15,8 @@
 struct oc_leg_writer;
 /* `blocks` finished blocks are kept (resume); later ones in the folder are removed. */
 struct oc_leg_writer *oc_leg_create(const char *dir, uint32_t blocks, struct oc_err *err);
-/* Pure: appends the rows that stay live (test rows too) to `out`, as pass.encode does. */
+/* Pure: appends the rows that go on (live and held ones, test rows too; fate and test are kept) to
+ * `out`, as pass.encode does. */
 int oc_leg_encode(const struct oc_batch *batch, struct oc_buf *out, struct oc_err *err);
 /* Appends encoded rows. Returns 1 when a block was finished with them, else 0. */
 int oc_leg_add(struct oc_leg_writer *w, const struct oc_buf *encoded, struct oc_err *err);
@@ -27,7 +28,8 @@ struct oc_leg;
 int oc_leg_open(struct oc_leg **leg, const char *dir, struct oc_err *err);
 void oc_leg_close(struct oc_leg *leg);
 uint64_t oc_leg_rows(const struct oc_leg *leg);
-/* Fills the batch with rows from number `first` on; raw, pedigree and verdicts set, root NULL. */
+/* Fills the batch with rows from number `first` on; raw, pedigree, verdicts (verdict_old =
+ * verdict_n), fate and test set, root NULL. */
 int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err);
 
 #endif

@@ -10,6 +10,10 @@
  * needs its window of requests filled), so memory does not grow with the input. Output order is
  * input order by construction; nothing depends on the number of threads.
  *
+ * row->number counts the rows that go on (live and held ones, test rows too) in order. It is given
+ * out before an OC_OBSERVE step runs, so a whole stage sees in `observe` the number under which
+ * `apply` meets the row in the next pass; for all other steps it counts the rows fed.
+ *
  * A row that is not OC_LIVE, or that is a test row, passes all stages untouched.
  */
 #ifndef PIPE_PASS_H
