@@ -1,0 +1,557 @@
+/*
+ * help.c: help texts, man page, completions and the manual's reference. Nothing here is written
+ * twice: verbs come from oc_verbs, parts from the registry, keys of the plan from its own table.
+ */
+#include <math.h>
+#include <stdio.h>
+
+#include "cli/verb.h"
+#include "data/opts.h"
+#include "plan/registry.h"
+
+#define WIDTH  92 /* columns of a help text */
+#define INDENT 26 /* column at which explanations begin */
+
+/* ------------------------------------------------------------------ pieces */
+
+/* Appends `text` broken at white space; lines after the first begin at column `indent`. */
+static void wrap(struct oc_buf *b, const char *text, size_t column, size_t indent)
+{
+	while (*text) {
+		size_t len = strcspn(text, " \n");
+		if (column > indent && column + len + 1 > WIDTH) {
+			oc_buf_putc(b, '\n');
+			column = 0;
+		}
+		if (column < indent) {
+			oc_buf_printf(b, "%*s", (int)(indent - column), "");
+			column = indent;
+		} else if (column > indent) {
+			oc_buf_putc(b, ' ');
+			column++;
+		}
+		oc_buf_add(b, text, len);
+		column += len;
+		text += len;
+		while (*text == ' ' || *text == '\n')
+			text++;
+	}
+	oc_buf_putc(b, '\n');
+}
+
+/* A name, then its explanation at column INDENT. */
+static void entry(struct oc_buf *b, const char *name, const char *text)
+{
+	size_t len = strlen(name);
+
+	oc_buf_printf(b, "  %s", name);
+	if (len + 4 > INDENT) {
+		oc_buf_putc(b, '\n');
+		len = 0;
+		wrap(b, text ? text : "", 0, INDENT);
+		return;
+	}
+	wrap(b, text ? text : "", len + 2, INDENT);
+}
+
+/* Paragraphs parted by empty lines. */
+static void paragraphs(struct oc_buf *b, const char *doc, size_t indent)
+{
+	while (doc && *doc) {
+		const char *end = strstr(doc, "\n\n");
+		size_t len = end ? (size_t)(end - doc) : strlen(doc);
+		struct oc_buf one = {0};
+
+		oc_buf_add(&one, doc, len);
+		wrap(b, oc_buf_cstr(&one), 0, indent);
+		oc_buf_fini(&one);
+		doc += len;
+		while (*doc == '\n')
+			doc++;
+		if (*doc)
+			oc_buf_putc(b, '\n');
+	}
+}
+
+static void flag_name(struct oc_buf *b, const struct oc_flag *f)
+{
+	if (f->letter)
+		oc_buf_printf(b, "-%c, ", f->letter);
+	oc_buf_printf(b, "--%s", f->name);
+	if (f->type != OC_OPT_BOOL)
+		oc_buf_printf(b, " %s", f->arg ? f->arg : "VALUE");
+}
+
+static void flag_text(struct oc_buf *b, const struct oc_flag *f)
+{
+	oc_buf_puts(b, f->help);
+	if (f->type == OC_OPT_ENUM)
+		oc_buf_printf(b, " (one of %s)", f->choices);
+	if (f->type == OC_OPT_STRS)
+		oc_buf_puts(b, " (may be given often)");
+	if (f->def)
+		oc_buf_printf(b, " [%s]", f->def);
+}
+
+static void flag_entries(struct oc_buf *b, const struct oc_flag *f)
+{
+	for (; f && f->name; f++) {
+		struct oc_buf name = {0}, text = {0};
+		if (!f->letter)
+			oc_buf_puts(&name, "    ");
+		flag_name(&name, f);
+		flag_text(&text, f);
+		entry(b, oc_buf_cstr(&name), oc_buf_cstr(&text));
+		oc_buf_fini(&name);
+		oc_buf_fini(&text);
+	}
+}
+
+static const char *type_name(const struct oc_option *o)
+{
+	switch (o->type) {
+	case OC_OPT_BOOL: return "true or false";
+	case OC_OPT_INT: return "whole number";
+	case OC_OPT_NUM: return "number";
+	case OC_OPT_STR: return "text";
+	case OC_OPT_ENUM: return "one of";
+	case OC_OPT_BYTES: return "size (512MB, 1GiB)";
+	case OC_OPT_DURATION: return "time (30s, 5m, 2h)";
+	case OC_OPT_FIELD: return "field of the row";
+	case OC_OPT_PATH: return "file";
+	case OC_OPT_MODEL: return "name under `models:`";
+	case OC_OPT_STRS: return "list of texts";
+	case OC_OPT_MAP: return "mapping";
+	case OC_OPT_TABLE: return "mapping";
+	case OC_OPT_TABLES: return "list of mappings";
+	case OC_OPT_STAGES: return "list of stages";
+	case OC_OPT_ANY: return "any value";
+	}
+	return "";
+}
+
+/* "whole number, 1 to 1000 words" */
+static void option_type(struct oc_buf *b, const struct oc_option *o)
+{
+	bool lo = isfinite(o->min), hi = isfinite(o->max);
+
+	oc_buf_puts(b, type_name(o));
+	if (o->type == OC_OPT_ENUM) {
+		oc_buf_putc(b, ' ');
+		for (const char *c = o->choices; *c; c++)
+			*c == '|' ? oc_buf_puts(b, ", ") : oc_buf_putc(b, *c);
+	} else if (lo && hi && o->min < o->max) {
+		oc_buf_printf(b, ", %.15g to %.15g", o->min, o->max);
+	} else if (lo && !hi) {
+		oc_buf_printf(b, ", at least %.15g", o->min);
+	} else if (hi && !lo) {
+		oc_buf_printf(b, ", at most %.15g", o->max);
+	}
+	if (o->unit)
+		oc_buf_printf(b, " %s", o->unit);
+}
+
+static void option_text(struct oc_buf *b, const struct oc_option *o)
+{
+	oc_buf_puts(b, o->help ? o->help : "");
+	oc_buf_puts(b, " (");
+	option_type(b, o);
+	if (o->required)
+		oc_buf_puts(b, "; required");
+	oc_buf_putc(b, ')');
+	if (o->def && *o->def)
+		oc_buf_printf(b, " [%s]", o->def);
+}
+
+static void option_entries(struct oc_buf *b, const struct oc_option *o, const char *prefix)
+{
+	for (; o && o->key; o++) {
+		struct oc_buf name = {0}, text = {0};
+		oc_buf_printf(&name, "%s%s", prefix, o->key);
+		option_text(&text, o);
+		entry(b, oc_buf_cstr(&name), oc_buf_cstr(&text));
+		if (o->table) {
+			oc_buf_putc(&name, '.');
+			option_entries(b, o->table, oc_buf_cstr(&name));
+		}
+		oc_buf_fini(&name);
+		oc_buf_fini(&text);
+	}
+}
+
+/* ------------------------------------------------------------------- parts */
+
+/* What the four tables have in common. */
+struct part {
+	const char *name, *help, *doc;
+	const struct oc_option *options;
+};
+
+enum { STAGES, SOURCES, MODELS, LLMS, KIND_N };
+
+static const struct {
+	const char *list, *one, *title;
+} kinds[KIND_N] = {
+	{"stages", "stage", "Stages: what can stand under `verify:` and `curate:`"},
+	{"sources", "source", "Sources: `type:` under `sources:`"},
+	{"models", "model", "Models that rehearsals fit"},
+	{"llms", "llm", "Language models: `type:` under `models:`"},
+};
+
+static bool part_at(int kind, size_t i, struct part *p)
+{
+#define TAKE(table)                                                                                \
+	if (!(table)[i])                                                                           \
+		return false;                                                                      \
+	*p = (struct part){(table)[i]->name, (table)[i]->help, (table)[i]->doc,                    \
+	                   (table)[i]->options};                                                   \
+	return true
+
+	switch (kind) {
+	case STAGES: TAKE(oc_stages);
+	case SOURCES: TAKE(oc_sources);
+	case MODELS: TAKE(oc_models);
+	default: TAKE(oc_llms);
+	}
+#undef TAKE
+}
+
+static void part_help(struct oc_buf *b, int kind, const struct part *p)
+{
+	oc_buf_printf(b, "%s (%s): %s\n", p->name, kinds[kind].one, p->help ? p->help : "");
+	if (p->doc) {
+		oc_buf_putc(b, '\n');
+		paragraphs(b, p->doc, 0);
+	}
+	if (p->options && p->options->key) {
+		oc_buf_puts(b, "\nOptions:\n");
+		option_entries(b, p->options, "");
+	}
+}
+
+static void part_list(struct oc_buf *b, int kind)
+{
+	struct part p;
+
+	oc_buf_printf(b, "%s:\n", kinds[kind].title);
+	for (size_t i = 0; part_at(kind, i, &p); i++)
+		entry(b, p.name, p.help);
+}
+
+/* --------------------------------------------------------------- help texts */
+
+void oc_help_overview(struct oc_buf *b)
+{
+	oc_buf_puts(
+		b,
+		"Outcross turns your real rows and a model into a larger training set, shows for "
+		"every row\nwhere it came from and what checked it, and shows on held-out real "
+		"rows where adding\nmachine-made rows stops helping.\n\n"
+		"usage: outcross VERB [options] [files]\n\n");
+	for (size_t i = 0; oc_verbs[i]; i++)
+		if (!oc_verbs[i]->hidden)
+			entry(b, oc_verbs[i]->name, oc_verbs[i]->help);
+	oc_buf_puts(
+		b,
+		"\n`outcross VERB --help` explains a verb; `outcross help plan-keys` the keys of "
+		"a plan;\n`outcross help stages` (sources, llms, models) what can stand in one.\n");
+}
+
+void oc_help_verb(struct oc_buf *b, const struct oc_verb *verb)
+{
+	oc_buf_printf(b, "outcross %s: %s\n\nusage: outcross %s %s\n", verb->name, verb->help,
+	              verb->name, verb->usage);
+	if (verb->doc) {
+		oc_buf_putc(b, '\n');
+		paragraphs(b, verb->doc, 0);
+	}
+	oc_buf_puts(b, "\nOptions:\n");
+	flag_entries(b, verb->flags);
+	flag_entries(b, oc_common_flags);
+}
+
+int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err)
+{
+	const struct oc_verb *verb = oc_verb_find(oc_str(topic));
+	const char *names[512];
+	const char *near;
+	size_t n = 0, found = 0;
+	struct part p;
+
+	if (verb && !verb->hidden) {
+		oc_help_verb(b, verb);
+		found++;
+	}
+	for (size_t i = 0; oc_verbs[i] && n < 512; i++)
+		if (!oc_verbs[i]->hidden)
+			names[n++] = oc_verbs[i]->name;
+	for (int kind = 0; kind < KIND_N; kind++) {
+		if (strcmp(topic, kinds[kind].list) == 0) {
+			part_list(b, kind);
+			return 0;
+		}
+		for (size_t i = 0; part_at(kind, i, &p); i++) {
+			if (n < 512)
+				names[n++] = p.name;
+			if (strcmp(p.name, topic) != 0)
+				continue;
+			if (found++)
+				oc_buf_putc(b, '\n');
+			part_help(b, kind, &p);
+		}
+	}
+	if (found)
+		return 0;
+	near = oc_nearest(oc_str(topic), names, n);
+	if (near)
+		return oc_fail(err, OC_USAGE, "help", "nothing is called `%s`; did you mean `%s`?",
+		               topic, near);
+	return oc_fail(err, OC_USAGE, "help", "nothing is called `%s`; `outcross help` lists verbs",
+	               topic);
+}
+
+/* ------------------------------------------------------- man page, completions */
+
+/* roff: a backslash, and a dot or quote at the start of a line, must be escaped. */
+static void roff(struct oc_buf *b, const char *text)
+{
+	bool start = true;
+
+	for (; *text; text++) {
+		if (start && (*text == '.' || *text == '\''))
+			oc_buf_puts(b, "\\&");
+		if (*text == '\\')
+			oc_buf_puts(b, "\\e");
+		else if (*text == '-')
+			oc_buf_puts(b, "\\-");
+		else
+			oc_buf_putc(b, *text);
+		start = *text == '\n';
+	}
+}
+
+static void roff_flags(struct oc_buf *b, const struct oc_flag *f)
+{
+	for (; f && f->name; f++) {
+		struct oc_buf name = {0}, text = {0};
+		flag_name(&name, f);
+		flag_text(&text, f);
+		oc_buf_puts(b, ".TP\n.B ");
+		roff(b, oc_buf_cstr(&name));
+		oc_buf_putc(b, '\n');
+		roff(b, oc_buf_cstr(&text));
+		oc_buf_putc(b, '\n');
+		oc_buf_fini(&name);
+		oc_buf_fini(&text);
+	}
+}
+
+static void roff_options(struct oc_buf *b, const struct oc_option *o, const char *prefix)
+{
+	for (; o && o->key; o++) {
+		struct oc_buf name = {0}, text = {0};
+		oc_buf_printf(&name, "%s%s", prefix, o->key);
+		option_text(&text, o);
+		oc_buf_puts(b, ".TP\n.B ");
+		roff(b, oc_buf_cstr(&name));
+		oc_buf_putc(b, '\n');
+		roff(b, oc_buf_cstr(&text));
+		oc_buf_putc(b, '\n');
+		if (o->table) {
+			oc_buf_putc(&name, '.');
+			roff_options(b, o->table, oc_buf_cstr(&name));
+		}
+		oc_buf_fini(&name);
+		oc_buf_fini(&text);
+	}
+}
+
+void oc_help_man(struct oc_buf *b)
+{
+	struct part p;
+
+	oc_buf_puts(b,
+	            ".TH OUTCROSS 1 \"\" \"outcross " OUTCROSS_VERSION "\"\n"
+	            ".SH NAME\noutcross \\- synthetic training data with a pedigree\n"
+	            ".SH SYNOPSIS\n.B outcross\n.I VERB\n[options] [files]\n.SH DESCRIPTION\n"
+	            "Turns real rows and a model into a larger training set, keeps the pedigree "
+	            "of every row,\nand measures on held\\-out real rows where machine\\-made rows "
+	            "stop helping.\n.SH VERBS\n");
+	for (size_t i = 0; oc_verbs[i]; i++) {
+		const struct oc_verb *v = oc_verbs[i];
+		if (v->hidden)
+			continue;
+		oc_buf_printf(b, ".SS ");
+		roff(b, v->name);
+		oc_buf_puts(b, " ");
+		roff(b, v->usage);
+		oc_buf_putc(b, '\n');
+		roff(b, v->help);
+		oc_buf_puts(b, ".\n");
+		if (v->doc) {
+			oc_buf_puts(b, ".PP\n");
+			roff(b, v->doc);
+			oc_buf_putc(b, '\n');
+		}
+		roff_flags(b, v->flags);
+	}
+	oc_buf_puts(b, ".SH COMMON OPTIONS\n");
+	roff_flags(b, oc_common_flags);
+	for (int kind = 0; kind < KIND_N; kind++) {
+		oc_buf_puts(b, ".SH ");
+		for (const char *c = kinds[kind].list; *c; c++)
+			oc_buf_putc(b, (char)(*c - 'a' + 'A'));
+		oc_buf_putc(b, '\n');
+		for (size_t i = 0; part_at(kind, i, &p); i++) {
+			oc_buf_puts(b, ".SS ");
+			roff(b, p.name);
+			oc_buf_putc(b, '\n');
+			roff(b, p.help ? p.help : "");
+			oc_buf_putc(b, '\n');
+			roff_options(b, p.options, "");
+		}
+	}
+	oc_buf_puts(b, ".SH EXIT STATUS\n");
+#define X(name, status, text) oc_buf_printf(b, ".TP\n.B %d\n%s (%s)\n", status, text, #name);
+	OC_ERR_MAP(X)
+#undef X
+	oc_buf_puts(b, ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colours on the terminal\n");
+}
+
+static void words(struct oc_buf *b, const struct oc_flag *f)
+{
+	for (; f && f->name; f++) {
+		oc_buf_printf(b, " --%s", f->name);
+		if (f->letter)
+			oc_buf_printf(b, " -%c", f->letter);
+	}
+}
+
+void oc_help_completions(struct oc_buf *b)
+{
+	oc_buf_puts(b, "# bash completion for outcross; made by `outcross help --completions`\n"
+	               "_outcross() {\n"
+	               "\tlocal word=${COMP_WORDS[COMP_CWORD]} verb= i options=\n"
+	               "\tCOMPREPLY=()\n"
+	               "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	               "\t\t[[ ${COMP_WORDS[i]} == -* ]] || { verb=${COMP_WORDS[i]}; break; }\n"
+	               "\tdone\n"
+	               "\tcase $verb in\n"
+	               "\t'') options='");
+	for (size_t i = 0; oc_verbs[i]; i++)
+		if (!oc_verbs[i]->hidden)
+			oc_buf_printf(b, "%s%s", i ? " " : "", oc_verbs[i]->name);
+	oc_buf_puts(b, "' ;;\n");
+	for (size_t i = 0; oc_verbs[i]; i++) {
+		if (oc_verbs[i]->hidden)
+			continue;
+		oc_buf_printf(b, "\t%s) options='", oc_verbs[i]->name);
+		words(b, oc_verbs[i]->flags);
+		words(b, oc_common_flags);
+		if (strcmp(oc_verbs[i]->name, "help") == 0) {
+			struct part p;
+			for (size_t k = 0; oc_verbs[k]; k++)
+				if (!oc_verbs[k]->hidden)
+					oc_buf_printf(b, " %s", oc_verbs[k]->name);
+			for (int kind = 0; kind < KIND_N; kind++)
+				for (size_t k = 0; part_at(kind, k, &p); k++)
+					oc_buf_printf(b, " %s", p.name);
+		}
+		oc_buf_puts(b, "' ;;\n");
+	}
+	oc_buf_puts(b, "\tesac\n"
+	               "\tif [[ -z $verb || $word == -* || $verb == help ]]; then\n"
+	               "\t\tmapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\")\n"
+	               "\tfi\n"
+	               "}\n"
+	               "complete -o default -F _outcross outcross\n");
+}
+
+/* ------------------------------------------------------------------ manual */
+
+/* A cell of a Markdown table. */
+static void cell(struct oc_buf *b, const char *text)
+{
+	for (; *text; text++) {
+		if (*text == '|')
+			oc_buf_putc(b, '\\');
+		oc_buf_putc(b, *text == '\n' ? ' ' : *text);
+	}
+}
+
+static void manual_options(struct oc_buf *b, const struct oc_option *o, const char *prefix)
+{
+	for (; o && o->key; o++) {
+		struct oc_buf type = {0}, name = {0};
+		option_type(&type, o);
+		oc_buf_printf(&name, "%s%s", prefix, o->key);
+		oc_buf_printf(b, "| `%s` | ", oc_buf_cstr(&name));
+		cell(b, oc_buf_cstr(&type));
+		oc_buf_puts(b, " | ");
+		if (o->required)
+			oc_buf_puts(b, "required");
+		else if (o->def && *o->def) {
+			oc_buf_putc(b, '`');
+			cell(b, o->def);
+			oc_buf_putc(b, '`');
+		}
+		oc_buf_puts(b, " | ");
+		cell(b, o->help ? o->help : "");
+		oc_buf_puts(b, " |\n");
+		if (o->table) {
+			oc_buf_putc(&name, '.');
+			manual_options(b, o->table, oc_buf_cstr(&name));
+		}
+		oc_buf_fini(&type);
+		oc_buf_fini(&name);
+	}
+}
+
+static void manual_table(struct oc_buf *b, const struct oc_option *o)
+{
+	if (!o || !o->key)
+		return;
+	oc_buf_puts(b, "\n| key | value | default | what it does |\n|---|---|---|---|\n");
+	manual_options(b, o, "");
+}
+
+void oc_help_manual(struct oc_buf *b)
+{
+	struct part p;
+
+	oc_buf_puts(b, "## Verbs\n");
+	for (size_t i = 0; oc_verbs[i]; i++) {
+		const struct oc_verb *v = oc_verbs[i];
+		if (v->hidden)
+			continue;
+		oc_buf_printf(b, "\n### outcross %s %s\n\n%s.\n", v->name, v->usage, v->help);
+		if (v->doc)
+			oc_buf_printf(b, "\n%s\n", v->doc);
+		if (!v->flags || !v->flags->name)
+			continue;
+		oc_buf_puts(b, "\n| option | what it does |\n|---|---|\n");
+		for (const struct oc_flag *f = v->flags; f->name; f++) {
+			struct oc_buf name = {0}, text = {0};
+			flag_name(&name, f);
+			flag_text(&text, f);
+			oc_buf_printf(b, "| `%s` | ", oc_buf_cstr(&name));
+			cell(b, oc_buf_cstr(&text));
+			oc_buf_puts(b, " |\n");
+			oc_buf_fini(&name);
+			oc_buf_fini(&text);
+		}
+	}
+	for (int kind = 0; kind < KIND_N; kind++) {
+		oc_buf_printf(b, "\n## %s\n", kinds[kind].title);
+		for (size_t i = 0; part_at(kind, i, &p); i++) {
+			oc_buf_printf(b, "\n### %s\n\n%s\n", p.name, p.help ? p.help : "");
+			if (p.doc)
+				oc_buf_printf(b, "\n%s\n", p.doc);
+			manual_table(b, p.options);
+		}
+	}
+	oc_buf_puts(b, "\n## Exit status\n\n| status | name | meaning |\n|---|---|---|\n");
+#define X(name, status, text) oc_buf_printf(b, "| %d | %s | %s |\n", status, #name, text);
+	OC_ERR_MAP(X)
+#undef X
+}

@@ -1,0 +1,59 @@
+/*
+ * registry.c: every part there is. A part named NAME is one line here, X(NAME) \, sorted, and
+ * defines `const struct oc_stage_def oc_stage_NAME` (oc_source_NAME, oc_model_NAME, oc_llm_NAME).
+ */
+#include "plan/registry.h"
+
+#include "base/str.h"
+
+#define OC_STAGES(X)
+
+#define OC_SOURCES(X)
+
+#define OC_MODELS(X)
+
+#define OC_LLMS(X)
+
+#define DECLARE_STAGE(name)  extern const struct oc_stage_def oc_stage_##name;
+#define DECLARE_SOURCE(name) extern const struct oc_source_def oc_source_##name;
+#define DECLARE_MODEL(name)  extern const struct oc_model_def oc_model_##name;
+#define DECLARE_LLM(name)    extern const struct oc_llm_def oc_llm_##name;
+OC_STAGES(DECLARE_STAGE)
+OC_SOURCES(DECLARE_SOURCE)
+OC_MODELS(DECLARE_MODEL)
+OC_LLMS(DECLARE_LLM)
+
+#define STAGE(name)  &oc_stage_##name,
+#define SOURCE(name) &oc_source_##name,
+#define MODEL(name)  &oc_model_##name,
+#define LLM(name)    &oc_llm_##name,
+const struct oc_stage_def *const oc_stages[] = {OC_STAGES(STAGE) NULL};
+const struct oc_source_def *const oc_sources[] = {OC_SOURCES(SOURCE) NULL};
+const struct oc_model_def *const oc_models[] = {OC_MODELS(MODEL) NULL};
+const struct oc_llm_def *const oc_llms[] = {OC_LLMS(LLM) NULL};
+
+#define FIND(table)                                                                                \
+	for (size_t i = 0; (table)[i]; i++)                                                        \
+		if (oc_str_is(name, (table)[i]->name))                                             \
+			return (table)[i];                                                         \
+	return NULL
+
+const struct oc_stage_def *oc_stage_find(struct oc_str name)
+{
+	FIND(oc_stages);
+}
+
+const struct oc_source_def *oc_source_find(struct oc_str name)
+{
+	FIND(oc_sources);
+}
+
+const struct oc_model_def *oc_model_find(struct oc_str name)
+{
+	FIND(oc_models);
+}
+
+const struct oc_llm_def *oc_llm_find(struct oc_str name)
+{
+	FIND(oc_llms);
+}
