@@ -2,8 +2,15 @@
  * leg.h: rows that rest between two passes, in blocks of about 64 MiB under work/legN/.
  *
  * A block is written as temporary, fsynced and renamed. It holds, per row, the bytes and the
- * pedigree line with its verdicts; an index of offsets gives any row in O(1). Blocks carry a
- * version and an XXH3 checksum; a damaged block is an error that names it.
+ * pedigree with its verdicts; an index of offsets gives any row in O(1). Blocks carry a version,
+ * every row and every index an XXH3 checksum; a damaged or cut block is an error that names it.
+ *
+ *   header   "OCLEG" 0 0 version
+ *   records  per row: u32 bytes of meta, u32 bytes of raw, u64 checksum, meta, raw
+ *   index    u64 offset of every record
+ *   trailer  u64 rows, u64 offset of the index, u64 checksum of the index, of the trailer
+ *
+ * Numbers are little-endian. One thread uses a writer or a reader at a time.
  */
 #ifndef PIPE_LEG_H
 #define PIPE_LEG_H
@@ -22,14 +29,20 @@ int oc_leg_encode(const struct oc_batch *batch, struct oc_buf *out, struct oc_er
 int oc_leg_add(struct oc_leg_writer *w, const struct oc_buf *encoded, struct oc_err *err);
 int oc_leg_finish(struct oc_leg_writer *w, struct oc_err *err); /* last block; then close */
 void oc_leg_abandon(struct oc_leg_writer *w);                   /* unfinished block is dropped */
-uint32_t oc_leg_blocks(const struct oc_leg_writer *w);
+uint32_t oc_leg_blocks(const struct oc_leg_writer *w);          /* finished so far */
+uint64_t oc_leg_written(const struct oc_leg_writer *w);         /* rows, kept blocks included */
 
 struct oc_leg;
+/* Opens the finished blocks of a folder; reads their trailers only. */
 int oc_leg_open(struct oc_leg **leg, const char *dir, struct oc_err *err);
 void oc_leg_close(struct oc_leg *leg);
 uint64_t oc_leg_rows(const struct oc_leg *leg);
-/* Fills the batch with rows from number `first` on; raw, pedigree, verdicts (verdict_old =
- * verdict_n), fate and test set, root NULL. */
+/*
+ * Fills an empty batch with rows from number `first` on, within the limits of a batch and of one
+ * block: raw, pedigree, verdicts (verdict_old = verdict_n), fate, `test`, `changed` and number set,
+ * root NULL. At least one row unless `first` is the end. O(bytes read), one read a batch;
+ * neighbouring reads share the index.
+ */
 int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err);
 
 #endif

@@ -1,0 +1,622 @@
+#include "pipe/leg.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+#define VERSION 1
+
+static const char magic[8] = {'O', 'C', 'L', 'E', 'G', 0, 0, VERSION};
+
+struct record {
+	uint32_t meta_len, raw_len;
+	uint64_t sum; /* of meta and raw */
+};
+
+struct trailer {
+	uint64_t rows, index, index_sum, sum; /* sum: of the three before */
+};
+
+/* ------------------------------------------------------------ one row, packed */
+
+static void put_u(struct oc_buf *b, uint64_t v)
+{
+	char text[10];
+	size_t n = 0;
+
+	while (v >= 0x80) {
+		text[n++] = (char)(v | 0x80);
+		v >>= 7;
+	}
+	text[n++] = (char)v;
+	oc_buf_add(b, text, n);
+}
+
+static void put_str(struct oc_buf *b, struct oc_str s)
+{
+	put_u(b, s.len);
+	oc_buf_str(b, s);
+}
+
+static void put_strs(struct oc_buf *b, const struct oc_str *s, uint32_t n)
+{
+	put_u(b, n);
+	for (uint32_t i = 0; i < n; i++)
+		put_str(b, s[i]);
+}
+
+static void put_meta(struct oc_buf *b, const struct oc_row *row)
+{
+	const struct oc_pedigree *p = &row->ped;
+
+	put_u(b, (row->test ? 1u : 0u) | (row->changed ? 2u : 0u) | (p->depth_at_least ? 4u : 0u) |
+	                 (row->fate == OC_HELD ? 8u : 0u) | (uint64_t)p->origin << 4);
+	put_str(b, p->key);
+	put_str(b, p->id);
+	put_u(b, p->depth);
+	put_u(b, p->source);
+	put_u(b, p->row);
+	put_str(b, p->span.file);
+	put_u(b, p->span.offset);
+	put_u(b, p->span.len);
+	put_str(b, p->licence);
+	put_strs(b, p->parents, p->parent_n);
+	put_strs(b, p->founders, p->founder_n);
+	put_str(b, p->recipe);
+	put_str(b, p->model);
+	put_str(b, p->params);
+	put_strs(b, p->requests, p->request_n);
+	put_str(b, p->edits);
+	put_str(b, p->review);
+	put_str(b, p->extra);
+	put_u(b, row->verdict_n);
+	for (uint32_t i = 0; i < row->verdict_n; i++) {
+		const struct oc_verdict *v = &row->verdicts[i];
+		put_str(b, v->stage);
+		put_str(b, v->rule);
+		put_u(b, (uint64_t)v->result << 1 | v->has_score);
+		if (v->has_score) {
+			oc_buf_add(b, &v->score, sizeof v->score);
+			oc_buf_add(b, &v->threshold, sizeof v->threshold);
+		}
+		put_str(b, v->evidence);
+	}
+}
+
+/* Reading back: `bad` is set when the bytes end too early. Strings stay slices of the record. */
+struct reader {
+	const char *p, *end;
+	struct oc_arena *arena;
+	bool bad;
+};
+
+static uint64_t get_u(struct reader *r)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		if (r->p == r->end)
+			break;
+		unsigned char c = (unsigned char)*r->p++;
+		v |= (uint64_t)(c & 0x7f) << shift;
+		if (!(c & 0x80))
+			return v;
+	}
+	r->bad = true;
+	return 0;
+}
+
+static struct oc_str get_str(struct reader *r)
+{
+	uint64_t len = get_u(r);
+
+	if (len > (uint64_t)(r->end - r->p)) {
+		r->bad = true;
+		return (struct oc_str){NULL, 0};
+	}
+	struct oc_str s = {len ? r->p : NULL, (size_t)len};
+	r->p += len;
+	return s;
+}
+
+static struct oc_str *get_strs(struct reader *r, uint32_t *n)
+{
+	uint64_t count = get_u(r);
+
+	*n = 0;
+	if (count > (uint64_t)(r->end - r->p)) /* a string takes one byte at least */
+		r->bad = true;
+	if (r->bad || !count)
+		return NULL;
+	struct oc_str *s = oc_arena_alloc(r->arena, count * sizeof *s);
+	for (uint64_t i = 0; i < count; i++)
+		s[i] = get_str(r);
+	*n = (uint32_t)count;
+	return s;
+}
+
+static double get_double(struct reader *r)
+{
+	double v = 0;
+
+	if (r->end - r->p < (ptrdiff_t)sizeof v) {
+		r->bad = true;
+		return 0;
+	}
+	memcpy(&v, r->p, sizeof v);
+	r->p += sizeof v;
+	return v;
+}
+
+static void get_meta(struct reader *r, struct oc_row *row)
+{
+	struct oc_pedigree *p = &row->ped;
+	uint64_t flags = get_u(r);
+
+	row->test = flags & 1;
+	row->changed = flags & 2;
+	p->depth_at_least = flags & 4;
+	row->fate = flags & 8 ? OC_HELD : OC_LIVE;
+	p->origin = (enum oc_origin)(flags >> 4);
+	p->key = get_str(r);
+	p->id = get_str(r);
+	p->depth = (uint32_t)get_u(r);
+	p->source = (uint32_t)get_u(r);
+	p->row = get_u(r);
+	p->span.file = get_str(r);
+	p->span.offset = get_u(r);
+	p->span.len = get_u(r);
+	p->licence = get_str(r);
+	p->parents = get_strs(r, &p->parent_n);
+	p->founders = get_strs(r, &p->founder_n);
+	p->recipe = get_str(r);
+	p->model = get_str(r);
+	p->params = get_str(r);
+	p->requests = get_strs(r, &p->request_n);
+	p->edits = get_str(r);
+	p->review = get_str(r);
+	p->extra = get_str(r);
+
+	uint64_t n = get_u(r);
+	if (n > (uint64_t)(r->end - r->p))
+		r->bad = true;
+	if (r->bad || !n)
+		return;
+	row->verdicts = oc_arena_zalloc(r->arena, n * sizeof *row->verdicts);
+	row->verdict_n = row->verdict_cap = row->verdict_old = (uint32_t)n;
+	for (uint64_t i = 0; i < n; i++) {
+		struct oc_verdict *v = &row->verdicts[i];
+		v->stage = get_str(r);
+		v->rule = get_str(r);
+		uint64_t bits = get_u(r);
+		v->result = (enum oc_result)(bits >> 1);
+		v->has_score = bits & 1;
+		if (v->has_score) {
+			v->score = get_double(r);
+			v->threshold = get_double(r);
+		}
+		v->evidence = get_str(r);
+	}
+}
+
+int oc_leg_encode(const struct oc_batch *batch, struct oc_buf *out, struct oc_err *err)
+{
+	for (uint32_t i = 0; i < batch->row_n; i++) {
+		const struct oc_row *row = &batch->rows[i];
+		if (row->fate != OC_LIVE && row->fate != OC_HELD)
+			continue;
+		size_t at = out->len;
+		struct record head = {0};
+		oc_buf_add(out, &head, sizeof head);
+		put_meta(out, row);
+		size_t meta_len = out->len - at - sizeof head;
+		if (meta_len > UINT32_MAX || row->raw.len > UINT32_MAX)
+			return oc_fail(err, OC_INPUT, NULL, "row %.*s is larger than 4 GiB",
+			               OC_ARG(row->ped.key));
+		oc_buf_str(out, row->raw);
+		head.meta_len = (uint32_t)meta_len;
+		head.raw_len = (uint32_t)row->raw.len;
+		head.sum = oc_hash64(out->p + at + sizeof head, meta_len + row->raw.len, 0);
+		memcpy(out->p + at, &head, sizeof head);
+	}
+	return 0;
+}
+
+/* ----------------------------------------------------------------- writing */
+
+struct oc_leg_writer {
+	char *dir;
+	uint32_t blocks;
+	uint64_t rows; /* of all blocks and of the open one */
+	int fd;        /* of the open block; -1 = none */
+	char tmp[PATH_MAX];
+	uint64_t len;
+	uint64_t *index; /* offsets of the open block's records */
+	size_t index_n, index_cap;
+};
+
+static void block_path(char out[PATH_MAX], const char *dir, uint32_t block, const char *tail)
+{
+	snprintf(out, PATH_MAX, "%s/%06u.leg%s", dir, block, tail);
+}
+
+/* The number in "000017.leg" or "000017.leg.tmp" (then not whole); -1 for other names. */
+static long block_number(const char *name, bool *whole)
+{
+	char *end;
+	unsigned long block = strtoul(name, &end, 10);
+
+	*whole = strcmp(end, ".leg") == 0;
+	if (end == name || block > UINT32_MAX || (!*whole && strcmp(end, ".leg.tmp") != 0))
+		return -1;
+	return (long)block;
+}
+
+static int trailer_read(const char *path, int fd, struct trailer *t, struct oc_err *err);
+
+/* Rows of the blocks that are kept; removes what lies behind them and left-over temporaries. */
+static int keep_blocks(struct oc_leg_writer *w, struct oc_err *err)
+{
+	for (uint32_t i = 0; i < w->blocks; i++) {
+		char path[PATH_MAX];
+		struct trailer t;
+		block_path(path, w->dir, i, "");
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return oc_fail_errno(err, path, "cannot open a finished block");
+		int rc = trailer_read(path, fd, &t, err);
+		close(fd);
+		if (rc)
+			return -1;
+		w->rows += t.rows;
+	}
+
+	DIR *dir = opendir(w->dir);
+	if (!dir)
+		return oc_fail_errno(err, w->dir, "cannot read the folder");
+	for (struct dirent *e; (e = readdir(dir));) {
+		bool whole;
+		long block = block_number(e->d_name, &whole);
+		if (block < 0 || (whole && block < (long)w->blocks))
+			continue;
+		if (unlinkat(dirfd(dir), e->d_name, 0) && errno != ENOENT) {
+			oc_fail_errno(err, w->dir, "cannot remove an unfinished block");
+			closedir(dir);
+			return -1;
+		}
+	}
+	closedir(dir);
+	return 0;
+}
+
+struct oc_leg_writer *oc_leg_create(const char *dir, uint32_t blocks, struct oc_err *err)
+{
+	struct oc_leg_writer *w = oc_zalloc(1, sizeof *w);
+
+	w->dir = oc_strdup(dir);
+	w->blocks = blocks;
+	w->fd = -1;
+	if (oc_mkdirs(dir, err) || keep_blocks(w, err)) {
+		oc_leg_abandon(w);
+		return NULL;
+	}
+	return w;
+}
+
+static int block_begin(struct oc_leg_writer *w, struct oc_err *err)
+{
+	block_path(w->tmp, w->dir, w->blocks, ".tmp");
+	w->fd = open(w->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (w->fd < 0)
+		return oc_fail_errno(err, w->tmp, "cannot create");
+	w->len = sizeof magic;
+	w->index_n = 0;
+	return oc_write_all(w->fd, magic, sizeof magic, w->tmp, err);
+}
+
+static uint64_t trailer_sum(const struct trailer *t)
+{
+	return oc_hash64(t, offsetof(struct trailer, sum), VERSION);
+}
+
+static int block_end(struct oc_leg_writer *w, struct oc_err *err)
+{
+	char path[PATH_MAX];
+	size_t index_len = w->index_n * sizeof *w->index;
+	struct trailer t = {.rows = w->index_n, .index = w->len};
+
+	t.index_sum = oc_hash64(w->index, index_len, 0);
+	t.sum = trailer_sum(&t);
+	if (oc_write_all(w->fd, w->index, index_len, w->tmp, err) ||
+	    oc_write_all(w->fd, &t, sizeof t, w->tmp, err))
+		return -1;
+	if (fsync(w->fd))
+		return oc_fail_errno(err, w->tmp, "cannot sync");
+	int rc = close(w->fd);
+	w->fd = -1;
+	if (rc)
+		return oc_fail_errno(err, w->tmp, "cannot close");
+	block_path(path, w->dir, w->blocks, "");
+	if (oc_rename_synced(w->tmp, path, err))
+		return -1;
+	w->blocks++;
+	return 1;
+}
+
+int oc_leg_add(struct oc_leg_writer *w, const struct oc_buf *encoded, struct oc_err *err)
+{
+	if (!encoded->len)
+		return 0;
+	if (w->fd < 0 && block_begin(w, err))
+		return -1;
+	for (size_t at = 0; at < encoded->len;) {
+		struct record head;
+		memcpy(&head, encoded->p + at, sizeof head);
+		if (w->index_n == w->index_cap) {
+			w->index_cap = w->index_cap ? w->index_cap * 2 : 4096;
+			w->index = oc_realloc(w->index, w->index_cap * sizeof *w->index);
+		}
+		w->index[w->index_n++] = w->len + at;
+		w->rows++;
+		at += sizeof head + head.meta_len + head.raw_len;
+	}
+	if (oc_write_all(w->fd, encoded->p, encoded->len, w->tmp, err))
+		return -1;
+	w->len += encoded->len;
+	return w->len >= OC_BLOCK_BYTES ? block_end(w, err) : 0;
+}
+
+void oc_leg_abandon(struct oc_leg_writer *w)
+{
+	if (!w)
+		return;
+	if (w->fd >= 0)
+		close(w->fd);
+	if (w->tmp[0])
+		unlink(w->tmp); /* gone already when the block was finished */
+	free(w->index);
+	free(w->dir);
+	free(w);
+}
+
+int oc_leg_finish(struct oc_leg_writer *w, struct oc_err *err)
+{
+	int rc = w->fd >= 0 ? block_end(w, err) : 0;
+
+	oc_leg_abandon(w);
+	return rc < 0 ? -1 : 0;
+}
+
+uint32_t oc_leg_blocks(const struct oc_leg_writer *w)
+{
+	return w->blocks;
+}
+
+uint64_t oc_leg_written(const struct oc_leg_writer *w)
+{
+	return w->rows;
+}
+
+/* ----------------------------------------------------------------- reading */
+
+struct block {
+	uint64_t first, rows; /* row numbers of the leg */
+	uint64_t index, index_sum;
+};
+
+struct oc_leg {
+	char *dir;
+	struct block *blocks;
+	uint32_t block_n;
+	uint64_t rows;
+	uint32_t open; /* the block whose index is loaded; block_n = none */
+	int fd;
+	uint64_t *index; /* (rows + 1) */
+};
+
+static int read_at(const char *path, int fd, void *to, size_t len, uint64_t at, struct oc_err *err)
+{
+	char *p = to;
+
+	while (len) {
+		ssize_t n = pread(fd, p, len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return oc_fail_errno(err, path, "cannot read");
+		if (n == 0)
+			return oc_fail(err, OC_IO, path,
+			               "the block ends too early; remove it to have it made again");
+		p += n;
+		len -= (size_t)n;
+		at += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int damaged(const char *path, const char *what, struct oc_err *err)
+{
+	return oc_fail(err, OC_IO, path, "the block is damaged: %s; remove it to have it made again",
+	               what);
+}
+
+static int damaged_row(const char *path, uint64_t row, struct oc_err *err)
+{
+	char what[64];
+
+	snprintf(what, sizeof what, "its row %llu was changed", (unsigned long long)row);
+	return damaged(path, what, err);
+}
+
+static int trailer_read(const char *path, int fd, struct trailer *t, struct oc_err *err)
+{
+	struct stat st;
+	char head[sizeof magic];
+
+	if (fstat(fd, &st))
+		return oc_fail_errno(err, path, "cannot stat");
+	uint64_t len = (uint64_t)st.st_size;
+	if (len < sizeof magic + sizeof *t)
+		return damaged(path, "it is cut short", err);
+	if (read_at(path, fd, head, sizeof head, 0, err))
+		return -1;
+	if (memcmp(head, magic, sizeof magic - 1) != 0)
+		return damaged(path, "it does not begin like a block", err);
+	if (head[sizeof magic - 1] != VERSION)
+		return oc_fail(err, OC_IO, path, "was written by another version of Outcross");
+	if (read_at(path, fd, t, sizeof *t, len - sizeof *t, err))
+		return -1;
+	if (t->sum != trailer_sum(t) || t->rows > len / sizeof(uint64_t) ||
+	    t->index + t->rows * sizeof(uint64_t) + sizeof *t != len)
+		return damaged(path, "its end is missing or changed", err);
+	return 0;
+}
+
+/* Counts finished blocks in the folder: a gap in the numbers must not pass for the end. */
+static int count_blocks(const char *path, uint32_t *n, struct oc_err *err)
+{
+	DIR *dir = opendir(path);
+
+	if (!dir)
+		return oc_fail_errno(err, path, "cannot read the folder");
+	*n = 0;
+	for (struct dirent *e; (e = readdir(dir));) {
+		bool whole;
+		if (block_number(e->d_name, &whole) >= 0 && whole)
+			++*n;
+	}
+	closedir(dir);
+	return 0;
+}
+
+int oc_leg_open(struct oc_leg **out, const char *dir, struct oc_err *err)
+{
+	struct oc_leg *leg = oc_zalloc(1, sizeof *leg);
+	uint32_t n = 0;
+
+	leg->dir = oc_strdup(dir);
+	leg->fd = -1;
+	if (count_blocks(dir, &n, err))
+		goto fail;
+	leg->blocks = oc_zalloc(n, sizeof *leg->blocks);
+	while (leg->block_n < n) {
+		char path[PATH_MAX];
+		struct trailer t;
+		block_path(path, dir, leg->block_n, "");
+		int fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0) {
+			oc_fail_errno(err, path, "cannot open");
+			goto fail;
+		}
+		int rc = trailer_read(path, fd, &t, err);
+		close(fd);
+		if (rc)
+			goto fail;
+		leg->blocks[leg->block_n++] = (struct block){leg->rows, t.rows, t.index, t.index_sum};
+		leg->rows += t.rows;
+	}
+	leg->open = leg->block_n;
+	*out = leg;
+	return 0;
+fail:
+	oc_leg_close(leg);
+	return -1;
+}
+
+void oc_leg_close(struct oc_leg *leg)
+{
+	if (!leg)
+		return;
+	if (leg->fd >= 0)
+		close(leg->fd);
+	free(leg->index);
+	free(leg->blocks);
+	free(leg->dir);
+	free(leg);
+}
+
+uint64_t oc_leg_rows(const struct oc_leg *leg)
+{
+	return leg->rows;
+}
+
+/* Makes `block` the open one: its file and its index. */
+static int block_open(struct oc_leg *leg, uint32_t block, const char *path, struct oc_err *err)
+{
+	const struct block *b = &leg->blocks[block];
+	size_t len = (size_t)b->rows * sizeof *leg->index;
+
+	if (leg->open == block)
+		return 0;
+	leg->open = leg->block_n;
+	if (leg->fd >= 0)
+		close(leg->fd);
+	leg->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (leg->fd < 0)
+		return oc_fail_errno(err, path, "cannot open");
+	leg->index = oc_realloc(leg->index, len + sizeof *leg->index);
+	if (read_at(path, leg->fd, leg->index, len, b->index, err))
+		return -1;
+	if (oc_hash64(leg->index, len, 0) != b->index_sum)
+		return damaged(path, "its index was changed", err);
+	leg->index[b->rows] = b->index;
+	leg->open = block;
+	return 0;
+}
+
+int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err)
+{
+	char path[PATH_MAX];
+	uint32_t low = 0, high = leg->block_n;
+
+	if (first >= leg->rows)
+		return 0;
+	while (high - low > 1) {
+		uint32_t mid = low + (high - low) / 2;
+		if (leg->blocks[mid].first <= first)
+			low = mid;
+		else
+			high = mid;
+	}
+	const struct block *b = &leg->blocks[low];
+	block_path(path, leg->dir, low, "");
+	if (block_open(leg, low, path, err))
+		return -1;
+
+	uint64_t from = first - b->first, to = from + 1;
+	while (to < b->rows && to - from < batch->row_cap &&
+	       leg->index[to + 1] - leg->index[from] <= OC_BATCH_BYTES)
+		to++;
+	size_t len = (size_t)(leg->index[to] - leg->index[from]);
+	char *bytes = oc_arena_alloc(batch->arena, len);
+	if (read_at(path, leg->fd, bytes, len, leg->index[from], err))
+		return -1;
+
+	for (uint64_t i = from; i < to; i++) {
+		const char *p = bytes + (leg->index[i] - leg->index[from]);
+		size_t room = (size_t)(leg->index[i + 1] - leg->index[i]), body;
+		struct record head;
+		memcpy(&head, p, sizeof head);
+		body = (size_t)head.meta_len + head.raw_len;
+		p += sizeof head;
+		if (room != sizeof head + body || oc_hash64(p, body, 0) != head.sum)
+			return damaged_row(path, i, err);
+		struct oc_row *row = oc_batch_add(batch);
+		struct reader r = {.p = p, .end = p + head.meta_len, .arena = batch->arena};
+		get_meta(&r, row);
+		if (r.bad || r.p != r.end)
+			return damaged_row(path, i, err);
+		row->raw = (struct oc_str){p + head.meta_len, head.raw_len};
+		row->number = first + (i - from);
+	}
+	return 0;
+}

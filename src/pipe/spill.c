@@ -1,0 +1,147 @@
+#include "pipe/spill.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+#define BUFFER_MAX ((size_t)1 << 20)
+#define BUFFER_MIN ((size_t)4 << 10)
+
+struct stream {
+	int fd;
+	char *path;
+	struct oc_buf pending; /* not yet written */
+	uint64_t written;
+	void *map;
+	size_t map_len;
+};
+
+struct oc_spill {
+	char *dir;
+	uint64_t memory;
+	size_t buffer; /* bytes a stream gathers before it writes */
+	unsigned stream_n;
+	struct stream streams[];
+};
+
+struct oc_spill *oc_spill_open(struct oc_ctx *ctx, const char *dir, const char *name,
+                               unsigned stream_n, uint64_t memory, struct oc_err *err)
+{
+	struct oc_spill *s = oc_zalloc(1, sizeof *s + stream_n * sizeof *s->streams);
+
+	(void)ctx;
+	s->dir = oc_strdup(dir);
+	s->memory = memory;
+	s->buffer = (size_t)(memory / (8 * (stream_n ? stream_n : 1)));
+	if (s->buffer > BUFFER_MAX)
+		s->buffer = BUFFER_MAX;
+	if (s->buffer < BUFFER_MIN)
+		s->buffer = BUFFER_MIN;
+	for (; s->stream_n < stream_n; s->stream_n++) {
+		struct stream *t = &s->streams[s->stream_n];
+		struct oc_buf path = {0};
+		oc_buf_printf(&path, "%s/%s.%u.spill", dir, name, s->stream_n);
+		t->path = oc_strdup(oc_buf_cstr(&path));
+		oc_buf_fini(&path);
+		t->fd = open(t->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		if (t->fd < 0) {
+			oc_fail_errno(err, t->path, "cannot create");
+			free(t->path);
+			oc_spill_close(s);
+			return NULL;
+		}
+	}
+	return s;
+}
+
+static int stream_flush(struct stream *t, struct oc_err *err)
+{
+	if (oc_write_all(t->fd, t->pending.p, t->pending.len, t->path, err))
+		return -1;
+	t->written += t->pending.len;
+	t->pending.len = 0;
+	return 0;
+}
+
+int oc_spill_add(struct oc_spill *s, unsigned stream, const void *p, size_t len, struct oc_err *err)
+{
+	struct stream *t = &s->streams[stream];
+
+	if (t->pending.len + len > s->buffer && stream_flush(t, err))
+		return -1;
+	if (len >= s->buffer) {
+		if (oc_write_all(t->fd, p, len, t->path, err))
+			return -1;
+		t->written += len;
+		return 0;
+	}
+	oc_buf_add(&t->pending, p, len);
+	return 0;
+}
+
+int oc_spill_flush(struct oc_spill *s, struct oc_err *err)
+{
+	for (unsigned i = 0; i < s->stream_n; i++)
+		if (stream_flush(&s->streams[i], err))
+			return -1;
+	return 0;
+}
+
+void oc_spill_close(struct oc_spill *s)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < s->stream_n; i++) {
+		struct stream *t = &s->streams[i];
+		if (t->map)
+			munmap(t->map, t->map_len);
+		close(t->fd);
+		unlink(t->path);
+		free(t->path);
+		oc_buf_fini(&t->pending);
+	}
+	free(s->dir);
+	free(s);
+}
+
+uint64_t oc_spill_len(const struct oc_spill *s, unsigned stream)
+{
+	return s->streams[stream].written + s->streams[stream].pending.len;
+}
+
+int oc_spill_map(struct oc_spill *s, unsigned stream, struct oc_str *out, struct oc_err *err)
+{
+	struct stream *t = &s->streams[stream];
+
+	if (stream_flush(t, err))
+		return -1;
+	if (t->map)
+		munmap(t->map, t->map_len);
+	t->map = NULL;
+	*out = (struct oc_str){"", 0};
+	if (!t->written)
+		return 0;
+	void *map = mmap(NULL, (size_t)t->written, PROT_READ, MAP_SHARED, t->fd, 0);
+	if (map == MAP_FAILED)
+		return oc_fail_errno(err, t->path, "cannot map");
+	t->map = map;
+	t->map_len = (size_t)t->written;
+	*out = (struct oc_str){map, t->map_len};
+	return 0;
+}
+
+uint64_t oc_spill_memory(const struct oc_spill *s)
+{
+	return s->memory;
+}
+
+const char *oc_spill_dir(const struct oc_spill *s)
+{
+	return s->dir;
+}
