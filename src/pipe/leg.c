@@ -445,8 +445,8 @@ static int read_at(const char *path, int fd, void *to, size_t len, uint64_t at, 
 
 static int damaged(const char *path, const char *what, struct oc_err *err)
 {
-	return oc_fail(err, OC_IO, path, "the block is damaged: %s; remove it to have it made again",
-	               what);
+	return oc_fail(err, OC_IO, path,
+	               "the block is damaged: %s; remove it to have it made again", what);
 }
 
 static int damaged_row(const char *path, uint64_t row, struct oc_err *err)
@@ -521,7 +521,8 @@ int oc_leg_open(struct oc_leg **out, const char *dir, struct oc_err *err)
 		close(fd);
 		if (rc)
 			goto fail;
-		leg->blocks[leg->block_n++] = (struct block){leg->rows, t.rows, t.index, t.index_sum};
+		leg->blocks[leg->block_n++] =
+			(struct block){leg->rows, t.rows, t.index, t.index_sum};
 		leg->rows += t.rows;
 	}
 	leg->open = leg->block_n;

@@ -124,7 +124,7 @@ static void scatter(const unsigned char *from, unsigned char *to, size_t n, size
 	/* A constant length lets the compiler turn the copy into a few moves. */
 #define PASS(len)                                                                                  \
 	for (size_t i = 0; i < n; i++, from += record)                                             \
-		memcpy(to + place[from[at]]++ * (len), from, len)
+	memcpy(to + place[from[at]]++ * (len), from, len)
 	switch (record) {
 	case 8: PASS(8); break;
 	case 12: PASS(12); break;
@@ -299,9 +299,8 @@ static int merge_open(struct oc_sort *s, size_t first, size_t n, struct oc_err *
 	s->out_cap = cap / s->record;
 	for (size_t i = 0; i < n; i++) {
 		struct head *h = &s->heads[i];
-		*h = (struct head){.run = s->runs[first + i],
-		                   .buf = s->pool + cap * i,
-		                   .order = (uint32_t)i};
+		*h = (struct head){
+			.run = s->runs[first + i], .buf = s->pool + cap * i, .order = (uint32_t)i};
 		int rc = refill(s, h, cap, err);
 		if (rc < 0)
 			return -1;
