@@ -128,6 +128,25 @@ void *oc_arena_dup(struct oc_arena *a, const void *p, size_t len)
 	return len ? memcpy(copy, p, len) : copy;
 }
 
+void *oc_arena_resize(struct oc_arena *a, void *p, size_t old, size_t size)
+{
+	struct chunk *c = a->head;
+	size_t had = (old + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+	size_t need = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+
+	if (need < size)
+		oc_oom(size);
+	if (p && c->used >= had && c->data + (c->used - had) == p &&
+	    need <= c->cap - c->used + had) {
+		c->used = c->used - had + need;
+		return p;
+	}
+	if (p && need <= had)
+		return p;
+	void *moved = oc_arena_alloc(a, size);
+	return p && old ? memcpy(moved, p, old) : moved;
+}
+
 struct oc_str oc_arena_str(struct oc_arena *a, struct oc_str s)
 {
 	char *copy = oc_arena_alloc(a, s.len + 1);

@@ -17,6 +17,9 @@ void oc_arena_reset(struct oc_arena *a); /* keeps the first chunk */
 void *oc_arena_alloc(struct oc_arena *a, size_t size);
 void *oc_arena_zalloc(struct oc_arena *a, size_t size);
 void *oc_arena_dup(struct oc_arena *a, const void *p, size_t len);
+/* Grows or shrinks a slice of `old` bytes: in place when it is the newest of the arena, else a
+ * larger one moves. `p` NULL = alloc. */
+void *oc_arena_resize(struct oc_arena *a, void *p, size_t old, size_t size);
 /* A copy with a NUL behind it, which is not counted. */
 struct oc_str oc_arena_str(struct oc_arena *a, struct oc_str s);
 struct oc_str oc_arena_printf(struct oc_arena *a, const char *fmt, ...)
