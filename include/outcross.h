@@ -115,6 +115,7 @@ struct oc_verdict {
 struct oc_span {
 	struct oc_str file;   /* as the plan names it */
 	uint64_t offset, len; /* bytes, of the uncompressed file */
+	uint64_t line;        /* on which it begins, from 1; 0 = unknown. For messages only. */
 };
 
 /*
