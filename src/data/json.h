@@ -13,7 +13,8 @@
 
 /*
  * Parses `text` into the arena; the value keeps no pointer into `text`. NULL on error: the message
- * says what and at which byte ("byte 17: unexpected character"). Invalid UTF-8 is an error. O(n).
+ * says what and at which byte, from 0 ("byte 17: unexpected character"). Invalid UTF-8 is an error.
+ * O(n).
  */
 yyjson_val *oc_json_parse(struct oc_arena *a, struct oc_str text, struct oc_err *err);
 
@@ -26,18 +27,29 @@ double oc_json_get_num(yyjson_val *obj, const char *key, double otherwise);
 int64_t oc_json_get_int(yyjson_val *obj, const char *key, int64_t otherwise);
 bool oc_json_get_bool(yyjson_val *obj, const char *key, bool otherwise);
 
-/* Appends the value as compact JSON, members in their order. */
+/* Appends the value as compact JSON, members in their order. A float stays one: 1.0, not 1. */
 void oc_json_write(struct oc_buf *b, yyjson_val *v);
 
 /*
  * Canonical form: keys sorted bytewise at every level, shortest round-trip numbers, strings as raw
- * UTF-8, no white space. Equal values give equal bytes. (facts/generation.md section 5)
+ * UTF-8, no white space. Equal values give equal bytes: 1, 1.0 and 1e0 are all "1". Numbers that no
+ * double can hold keep their text. Of equal keys the order stays. O(n log n).
  */
 void oc_json_canonical(struct oc_buf *b, yyjson_val *v);
 
 /*
+ * Walks the top-level members of the text of an object that is known to be valid JSON: start with
+ * *at = 0, call until false. `key` lies between its quotes, still escaped; `value` is its bytes.
+ */
+bool oc_json_next(struct oc_str object, size_t *at, struct oc_str *key, struct oc_str *value);
+/* The same for the items of an array's text. */
+bool oc_json_item(struct oc_str array, size_t *at, struct oc_str *value);
+/* Does an escaped key, as oc_json_next gives it, name `name`? */
+bool oc_json_key_is(struct oc_str key, struct oc_str name);
+
+/*
  * The bytes of a top-level member's value inside the text of an object that is known to be valid
- * JSON. False when there is no such member. O(n).
+ * JSON. False, and empty, when there is no such member. O(n).
  */
 bool oc_json_member(struct oc_str object, struct oc_str key, struct oc_str *value);
 
