@@ -19,6 +19,8 @@ yyjson_val *oc_yaml_parse(struct oc_arena *a, struct oc_str text, const char *na
                           struct oc_yaml_marks **marks, struct oc_err *err);
 /* "plan.yaml:12:5" of a value (an oc_where_fn when passed with its marks). */
 void oc_yaml_where(void *marks, yyjson_val *value, char out[64]);
+/* Would this bare word be read as null, a boolean or a number? */
+bool oc_yaml_is_typed(struct oc_str word);
 /* Appends a JSON value as YAML (block style, strings quoted where needed). */
 void oc_yaml_write(struct oc_buf *b, yyjson_val *v, unsigned indent);
 
