@@ -54,7 +54,7 @@ static const struct {
 	{"x: [{{ a }}]\n", "t.yaml:1:5", "put quotes around"},
 	{"p: Answer {{ q }}: yes\n", "t.yaml:1:18", "put quotes around"},
 	{"a: b: c\n", "t.yaml:1:5", "put quotes around the value, or check the indentation"},
-	{"a:\n\tb: 1\n", "t.yaml:2:2", "not by tabs"},
+	{"a:\n\tb: 1\n", "t.yaml:2:1", "not by tabs"},
 	{"a: 1\n---\nb: 2\n", "t.yaml:2:1", "a second document"},
 	{"a: *x\n", "t.yaml:1:4", "there is no &x above"},
 	{"a: &x [*x]\n", "t.yaml:1:8", "*x stands inside itself"},
