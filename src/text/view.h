@@ -1,9 +1,11 @@
 /*
  * view.h: a row's text, normalised once per leg and shared by all stages.
  *
- * Every member is made on first use and lives in the row's arena. Pure: a row is on one worker at a
- * time. The text of a row is the field named by a stage; without one it is `text`, else the strings
- * of its top-level members (and of messages[].content) in order, joined by newlines.
+ * Every member is made on first use and lives in the row's arena; oc_row_set forgets it. Pure: a
+ * row is on one worker at a time. The text of a row is the field named by a stage; without one it
+ * is the member `text`, else the strings of its top-level members (and of messages[].content) in
+ * order, joined by newlines. A field that is absent, or is neither string, number nor boolean, is
+ * an empty text. Everything here is O(bytes of the text), once.
  */
 #ifndef TEXT_VIEW_H
 #define TEXT_VIEW_H
@@ -18,11 +20,26 @@ struct oc_words {
 
 /* The text of `field` ("" = the whole row). */
 struct oc_str oc_view_text(struct oc_row *row, struct oc_str field);
+/*
+ * Lower-cased, code point by code point (utf8proc's simple mapping; only U+0130 gives two, i and
+ * U+0307, as Python's lower() has it). Invalid UTF-8 stays as it is.
+ */
+struct oc_str oc_view_lower(struct oc_row *row, struct oc_str field);
 /* White-space separated (Python str.split: Unicode white space), as written. */
 const struct oc_words *oc_view_words(struct oc_row *row, struct oc_str field);
-/* Lower-cased runs of [a-z0-9], as ROUGE-L counts tokens (facts/generation.md section 8). */
+/* Lower-cased runs of [a-z0-9], as ROUGE-L counts tokens (rouge_score without stemming). */
 const struct oc_words *oc_view_rouge(struct oc_row *row, struct oc_str field);
-/* Lower-cased words for shingles: runs of letters and digits of any script (utf8proc). */
+/*
+ * Lower-cased words for shingles: runs of letters, marks and digits of any script (utf8proc). Each
+ * ideograph and kana is a word of its own, since their scripts put no spaces between words.
+ */
 const struct oc_words *oc_view_fold(struct oc_row *row, struct oc_str field);
+
+/* The same on bare text, without a row: all memory from the arena. */
+struct oc_str oc_text_lower(struct oc_arena *a, struct oc_str text);
+struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text);
+struct oc_words oc_text_rouge(struct oc_arena *a, struct oc_str lower);
+struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower);
+bool oc_is_space(uint32_t c); /* Python's str.isspace for one code point */
 
 #endif

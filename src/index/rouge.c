@@ -1,0 +1,425 @@
+#include "index/rouge.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/hash.h"
+
+#define UNKNOWN UINT32_MAX
+
+struct token {
+	uint64_t hash;
+	struct oc_str text; /* in the arena: equal hashes are told apart by their bytes */
+	uint32_t *items;    /* texts that hold it, ascending, each once */
+	uint32_t item_n, item_cap;
+	uint32_t mark; /* during a search: 1 + its place among the candidate's tokens, else 0 */
+};
+
+struct text {
+	uint64_t first; /* into ids */
+	uint32_t n;
+	uint32_t shared; /* during a search: upper bound of tokens in common, else 0 */
+};
+
+/* A distinct token of the candidate. */
+struct part {
+	uint32_t id, count;
+	uint32_t item_n;
+};
+
+struct oc_rouge {
+	double threshold;
+	uint64_t num, den; /* num / den <= threshold, within 1e-6 and exact for such decimals */
+	struct oc_arena *arena;
+
+	struct token *tokens;
+	uint32_t token_n, token_cap;
+	uint32_t *slots; /* open addressing: 1 + token, 0 = free */
+	uint32_t slot_cap;
+
+	uint32_t *ids; /* tokens of all texts, one after the other */
+	uint64_t id_n, id_cap;
+	struct text *texts;
+	uint32_t text_n, text_cap;
+	uint64_t posting_bytes, lcs_runs;
+
+	/* of one search */
+	struct part *parts;
+	uint32_t part_n, part_cap;
+	uint32_t *at; /* (m) token ids of the candidate */
+	uint32_t at_cap;
+	uint32_t *touched;
+	uint32_t touched_n, touched_cap;
+	uint64_t *masks; /* (part_n, word_n) positions of each part in the candidate */
+	uint64_t *v;     /* (word_n) */
+	size_t mask_cap;
+};
+
+struct oc_rouge *oc_rouge_new(double threshold)
+{
+	struct oc_rouge *r = oc_zalloc(1, sizeof *r);
+	double scaled = threshold * 1e6;
+
+	assert(threshold >= 0 && threshold <= 1);
+	r->threshold = threshold;
+	r->den = 1000000;
+	r->num = (uint64_t)(fabs(scaled - nearbyint(scaled)) < 1e-6 ? nearbyint(scaled)
+	                                                            : floor(scaled));
+	r->arena = oc_arena_new();
+	r->slot_cap = 1024;
+	r->slots = oc_zalloc(r->slot_cap, sizeof *r->slots);
+	return r;
+}
+
+void oc_rouge_free(struct oc_rouge *r)
+{
+	if (!r)
+		return;
+	for (uint32_t i = 0; i < r->token_n; i++)
+		free(r->tokens[i].items);
+	free(r->tokens);
+	free(r->slots);
+	free(r->ids);
+	free(r->texts);
+	free(r->parts);
+	free(r->at);
+	free(r->touched);
+	free(r->masks);
+	free(r->v);
+	oc_arena_free(r->arena);
+	free(r);
+}
+
+/* Room for at least `need` elements, doubling. */
+static void *grow(void *p, uint32_t *cap, uint32_t need, size_t size)
+{
+	if (need <= *cap)
+		return p;
+	assert(need < UINT32_MAX / 2);
+	while (*cap < need)
+		*cap = *cap ? 2 * *cap : 16;
+	return oc_realloc(p, *cap * size);
+}
+
+/* -------------------------------------------------------------- vocabulary */
+
+static uint32_t *slot_of(const struct oc_rouge *r, struct oc_str word, uint64_t hash)
+{
+	uint32_t mask = r->slot_cap - 1;
+
+	for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
+		uint32_t *slot = &r->slots[i];
+		if (!*slot)
+			return slot;
+		const struct token *t = &r->tokens[*slot - 1];
+		if (t->hash == hash && oc_str_eq(t->text, word))
+			return slot;
+	}
+}
+
+static void widen(struct oc_rouge *r)
+{
+	free(r->slots);
+	r->slot_cap *= 2;
+	r->slots = oc_zalloc(r->slot_cap, sizeof *r->slots);
+	for (uint32_t i = 0; i < r->token_n; i++)
+		*slot_of(r, r->tokens[i].text, r->tokens[i].hash) = i + 1;
+}
+
+static uint32_t intern(struct oc_rouge *r, struct oc_str word, uint64_t hash)
+{
+	uint32_t *slot = slot_of(r, word, hash);
+
+	if (*slot)
+		return *slot - 1;
+	if (2 * (r->token_n + 1) > r->slot_cap) {
+		widen(r);
+		slot = slot_of(r, word, hash);
+	}
+	r->tokens = grow(r->tokens, &r->token_cap, r->token_n + 1, sizeof *r->tokens);
+	r->tokens[r->token_n] = (struct token){.hash = hash, .text = oc_arena_str(r->arena, word)};
+	*slot = r->token_n + 1;
+	return r->token_n++;
+}
+
+uint32_t oc_rouge_add(struct oc_rouge *r, const struct oc_words *words)
+{
+	uint32_t item = r->text_n;
+
+	r->texts = grow(r->texts, &r->text_cap, r->text_n + 1, sizeof *r->texts);
+	r->texts[r->text_n++] = (struct text){.first = r->id_n, .n = words->n};
+	if (r->id_n + words->n > r->id_cap) {
+		r->id_cap = 2 * (r->id_n + words->n) + 64;
+		r->ids = oc_realloc(r->ids, r->id_cap * sizeof *r->ids);
+	}
+	for (uint32_t i = 0; i < words->n; i++) {
+		uint32_t id = intern(r, words->word[i], words->hash[i]);
+		struct token *t = &r->tokens[id];
+		r->ids[r->id_n++] = id;
+		if (t->item_n && t->items[t->item_n - 1] == item)
+			continue;
+		uint32_t before = t->item_cap;
+		if (t->item_n == t->item_cap) {
+			t->item_cap = t->item_cap ? 2 * t->item_cap : 4;
+			t->items = oc_realloc(t->items, t->item_cap * sizeof *t->items);
+			r->posting_bytes += (t->item_cap - before) * sizeof *t->items;
+		}
+		t->items[t->item_n++] = item;
+	}
+	return item;
+}
+
+/* -------------------------------------------------------------- comparison */
+
+double oc_rouge_f(uint32_t lcs, uint32_t m, uint32_t n)
+{
+	if (!lcs)
+		return 0;
+	double precision = (double)lcs / n, recall = (double)lcs / m;
+	return 2 * precision * recall / (precision + recall);
+}
+
+double oc_rouge_l(const struct oc_words *a, const struct oc_words *b)
+{
+	uint32_t *row, lcs;
+
+	if (!a->n || !b->n)
+		return 0;
+	row = oc_zalloc((size_t)b->n + 1, sizeof *row);
+	for (uint32_t i = 0; i < a->n; i++) {
+		uint32_t diagonal = 0;
+		for (uint32_t j = 1; j <= b->n; j++) {
+			uint32_t above = row[j];
+			if (oc_str_eq(a->word[i], b->word[j - 1]))
+				row[j] = diagonal + 1;
+			else if (row[j - 1] > above)
+				row[j] = row[j - 1];
+			diagonal = above;
+		}
+	}
+	lcs = row[b->n];
+	free(row);
+	return oc_rouge_f(lcs, a->n, b->n);
+}
+
+/* LCS of the candidate laid out by `load` and a text; tokens the candidate lacks change nothing. */
+static uint32_t lcs_of(struct oc_rouge *r, const struct text *t, uint32_t m)
+{
+	const uint32_t *id = r->ids + t->first;
+	uint32_t word_n = (m + 63) / 64, zeros = 0;
+
+	r->lcs_runs++;
+	if (!r->part_n)
+		return 0;
+	if (word_n == 1) {
+		uint64_t v = ~(uint64_t)0;
+		for (uint32_t j = 0; j < t->n; j++) {
+			uint32_t mark = r->tokens[id[j]].mark;
+			if (mark) {
+				uint64_t both = v & r->masks[mark - 1];
+				v = (v + both) | (v - both);
+			}
+		}
+		return (uint32_t)__builtin_popcountll(
+			~v & (m == 64 ? ~(uint64_t)0 : ((uint64_t)1 << m) - 1));
+	}
+	memset(r->v, 0xFF, word_n * sizeof *r->v);
+	for (uint32_t j = 0; j < t->n; j++) {
+		uint32_t mark = r->tokens[id[j]].mark;
+		if (!mark)
+			continue;
+		const uint64_t *mask = r->masks + (size_t)(mark - 1) * word_n;
+		uint64_t carry = 0;
+		for (uint32_t w = 0; w < word_n; w++) {
+			uint64_t v = r->v[w], both = v & mask[w], sum;
+			bool over = __builtin_add_overflow(v, both, &sum);
+			over |= __builtin_add_overflow(sum, carry, &sum);
+			r->v[w] = sum | (v - both);
+			carry = over;
+		}
+	}
+	for (uint32_t w = 0; w < word_n; w++) {
+		uint64_t in =
+			w + 1 == word_n && m % 64 ? ((uint64_t)1 << m % 64) - 1 : ~(uint64_t)0;
+		zeros += (uint32_t)__builtin_popcountll(~r->v[w] & in);
+	}
+	return zeros;
+}
+
+static int rarest_first(const void *a, const void *b)
+{
+	const struct part *x = a, *y = b;
+
+	if (x->item_n != y->item_n)
+		return x->item_n < y->item_n ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* Lays out a candidate: its distinct known tokens and their positions. Returns how many of its
+ * tokens are known. */
+static uint32_t load(struct oc_rouge *r, const struct oc_words *words)
+{
+	uint32_t m = words->n, known = 0;
+	size_t word_n = (m + 63) / 64, need;
+
+	r->part_n = 0;
+	r->at = grow(r->at, &r->at_cap, m, sizeof *r->at);
+	r->parts = grow(r->parts, &r->part_cap, m, sizeof *r->parts);
+	for (uint32_t i = 0; i < m; i++) {
+		uint32_t slot = *slot_of(r, words->word[i], words->hash[i]);
+		r->at[i] = slot ? slot - 1 : UNKNOWN;
+		if (!slot)
+			continue;
+		struct token *t = &r->tokens[slot - 1];
+		known++;
+		if (!t->mark) {
+			r->parts[r->part_n++] = (struct part){slot - 1, 0, t->item_n};
+			t->mark = r->part_n;
+		}
+		r->parts[t->mark - 1].count++;
+	}
+	need = (size_t)r->part_n * word_n;
+	if (need > r->mask_cap) {
+		r->mask_cap = 2 * need;
+		r->masks = oc_realloc(r->masks, r->mask_cap * sizeof *r->masks);
+		r->v = oc_realloc(r->v, r->mask_cap * sizeof *r->v);
+	}
+	if (need)
+		memset(r->masks, 0, need * sizeof *r->masks);
+	for (uint32_t i = 0; i < m; i++)
+		if (r->at[i] != UNKNOWN)
+			r->masks[(size_t)(r->tokens[r->at[i]].mark - 1) * word_n + i / 64] |=
+				(uint64_t)1 << i % 64;
+	return known;
+}
+
+static void unload(struct oc_rouge *r)
+{
+	for (uint32_t i = 0; i < r->part_n; i++)
+		r->tokens[r->parts[i].id].mark = 0;
+	for (uint32_t i = 0; i < r->touched_n; i++)
+		r->texts[r->touched[i]].shared = 0;
+	r->touched_n = 0;
+}
+
+/* Can L = `lcs` reach the threshold? Inclusive, so that every tie reaches the double expression. */
+static bool may_reach(const struct oc_rouge *r, uint64_t lcs, uint64_t m, uint64_t n)
+{
+	return 2 * r->den * lcs >= r->num * (m + n);
+}
+
+/* Fills `touched` with every text that may reach the threshold; `shared` bounds what they have in
+ * common with the candidate. Returns what must be added to it for tokens that were not read. */
+static uint32_t gather(struct oc_rouge *r, uint32_t m, uint32_t known)
+{
+	uint64_t least = (r->num * m + 2 * r->den - r->num - 1) / (2 * r->den - r->num);
+	uint32_t left = known, i = 0;
+
+	if (!least)
+		least = 1;
+	if (!r->part_n)
+		return 0;
+	qsort(r->parts, r->part_n, sizeof *r->parts, rarest_first);
+	for (; i < r->part_n && left >= least; i++) {
+		const struct part *p = &r->parts[i];
+		const uint32_t *items = r->tokens[p->id].items;
+		r->touched = grow(r->touched, &r->touched_cap, r->touched_n + p->item_n,
+		                  sizeof *r->touched);
+		for (uint32_t k = 0; k < p->item_n; k++) {
+			struct text *t = &r->texts[items[k]];
+			if (!t->shared)
+				r->touched[r->touched_n++] = items[k];
+			t->shared += p->count;
+		}
+		left -= p->count;
+	}
+	/* No new text can appear now. Reading on pays while it is cheaper than the LCS it saves. */
+	for (; i < r->part_n && r->parts[i].item_n < 16 * (uint64_t)r->touched_n; i++) {
+		const struct part *p = &r->parts[i];
+		const uint32_t *items = r->tokens[p->id].items;
+		for (uint32_t k = 0; k < p->item_n; k++) {
+			struct text *t = &r->texts[items[k]];
+			t->shared += t->shared ? p->count : 0;
+		}
+		left -= p->count;
+	}
+	return left;
+}
+
+static void better(struct oc_rouge_hit *hit, uint32_t item, double f)
+{
+	if (f > hit->f || (f == hit->f && item < hit->item))
+		*hit = (struct oc_rouge_hit){item, f};
+}
+
+bool oc_rouge_find(struct oc_rouge *r, const struct oc_words *words, struct oc_rouge_hit *hit)
+{
+	uint32_t m = words->n, known = load(r, words), left = gather(r, m, known);
+
+	*hit = (struct oc_rouge_hit){UINT32_MAX, 0};
+	/* `load` numbered the parts before they were sorted; the masks follow that order */
+	for (uint32_t i = 0; i < r->touched_n; i++) {
+		const struct text *t = &r->texts[r->touched[i]];
+		uint64_t most = (uint64_t)t->shared + left;
+		if (most > t->n)
+			most = t->n;
+		if (!may_reach(r, most, m, t->n))
+			continue;
+		better(hit, r->touched[i], oc_rouge_f(lcs_of(r, t, m), m, t->n));
+	}
+	unload(r);
+	return hit->f > r->threshold;
+}
+
+bool oc_rouge_find_all(struct oc_rouge *r, const struct oc_words *words, struct oc_rouge_hit *hit)
+{
+	*hit = (struct oc_rouge_hit){UINT32_MAX, 0};
+	load(r, words);
+	for (uint32_t i = 0; i < r->text_n; i++)
+		better(hit, i,
+		       oc_rouge_f(lcs_of(r, &r->texts[i], words->n), words->n, r->texts[i].n));
+	unload(r);
+	return hit->f > r->threshold;
+}
+
+uint32_t oc_rouge_top(struct oc_rouge *r, const struct oc_words *words, struct oc_rouge_hit *top,
+                      uint32_t top_n, double *mean)
+{
+	uint32_t n = 0;
+	double sum = 0;
+
+	load(r, words);
+	for (uint32_t i = 0; i < r->text_n; i++) {
+		double f = oc_rouge_f(lcs_of(r, &r->texts[i], words->n), words->n, r->texts[i].n);
+		uint32_t k;
+		sum += f;
+		if (n == top_n && (!n || f <= top[n - 1].f))
+			continue;
+		n += n < top_n;
+		for (k = n - 1; k > 0 && top[k - 1].f < f; k--)
+			top[k] = top[k - 1];
+		top[k] = (struct oc_rouge_hit){i, f};
+	}
+	unload(r);
+	*mean = r->text_n ? sum / r->text_n : 0;
+	return n;
+}
+
+uint32_t oc_rouge_count(const struct oc_rouge *r)
+{
+	return r->text_n;
+}
+
+uint64_t oc_rouge_memory(const struct oc_rouge *r)
+{
+	return r->token_cap * sizeof *r->tokens + r->slot_cap * sizeof *r->slots +
+	       r->id_cap * sizeof *r->ids + r->text_cap * sizeof *r->texts + r->posting_bytes +
+	       r->part_cap * sizeof *r->parts + r->mask_cap * 2 * sizeof *r->masks +
+	       r->touched_cap * sizeof *r->touched + oc_arena_used(r->arena);
+}
+
+uint64_t oc_rouge_lcs_runs(const struct oc_rouge *r)
+{
+	return r->lcs_runs;
+}

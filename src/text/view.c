@@ -1,0 +1,320 @@
+#include "text/view.h"
+
+#include <utf8proc.h>
+
+#include "base/hash.h"
+#include "text/utf8.h"
+
+/* One field's text and what was derived from it; a row has as many as fields were asked for. */
+struct face {
+	struct face *next;
+	struct oc_str field, text, lower;
+	bool has_lower;
+	struct oc_words *words, *rouge, *fold;
+};
+
+struct oc_view {
+	struct face *first;
+};
+
+/* --------------------------------------------------------------- bare text */
+
+bool oc_is_space(uint32_t c)
+{
+	if (c < 0x80)
+		return c == ' ' || (c >= 9 && c <= 13) || (c >= 0x1C && c <= 0x1F);
+	return c == 0x85 || c == 0xA0 || c == 0x1680 || (c >= 0x2000 && c <= 0x200A) ||
+	       c == 0x2028 || c == 0x2029 || c == 0x202F || c == 0x205F || c == 0x3000;
+}
+
+static bool all_ascii(struct oc_str s)
+{
+	size_t i = 0;
+
+	for (; i + 8 <= s.len; i += 8) {
+		uint64_t word;
+		memcpy(&word, s.p + i, 8);
+		if (word & 0x8080808080808080u)
+			return false;
+	}
+	for (; i < s.len; i++)
+		if ((unsigned char)s.p[i] & 0x80)
+			return false;
+	return true;
+}
+
+struct oc_str oc_text_lower(struct oc_arena *a, struct oc_str text)
+{
+	const char *p = text.p, *end = text.p + text.len;
+	/* The mapping may lengthen a code point: at most 2 bytes become 3 (U+023A, U+0130). */
+	size_t room = all_ascii(text) ? text.len : text.len + text.len / 2 + 1, len = 0;
+	char *out = oc_arena_alloc(a, room + 1);
+
+	while (p < end) {
+		unsigned char c = (unsigned char)*p;
+		if (c < 0x80) {
+			out[len++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+			p++;
+			continue;
+		}
+		const char *from = p;
+		uint32_t code = oc_utf8_next(&p, end);
+		if (p - from == 1) { /* not UTF-8: the byte stays */
+			out[len++] = (char)c;
+		} else if (code == 0x130) {
+			out[len++] = 'i';
+			len += oc_utf8_put(out + len, 0x307);
+		} else {
+			len += oc_utf8_put(out + len,
+			                   (uint32_t)utf8proc_tolower((utf8proc_int32_t)code));
+		}
+	}
+	out[len] = 0;
+	return (struct oc_str){out, len};
+}
+
+/* Words are collected here, then copied to the arena in one piece. */
+struct list {
+	struct oc_arena *arena;
+	struct oc_str *word;
+	uint32_t n, cap;
+};
+
+static void list_add(struct list *l, const char *from, const char *to)
+{
+	if (l->n == l->cap) {
+		uint32_t cap = l->cap ? 2 * l->cap : 32;
+		struct oc_str *word = oc_arena_alloc(l->arena, cap * sizeof *word);
+		if (l->n)
+			memcpy(word, l->word, l->n * sizeof *word);
+		l->word = word;
+		l->cap = cap;
+	}
+	l->word[l->n++] = (struct oc_str){from, (size_t)(to - from)};
+}
+
+static struct oc_words list_done(struct list *l)
+{
+	uint64_t *hash = oc_arena_alloc(l->arena, (l->n ? l->n : 1) * sizeof *hash);
+
+	for (uint32_t i = 0; i < l->n; i++)
+		hash[i] = oc_hash64(l->word[i].p, l->word[i].len, 0);
+	return (struct oc_words){l->word, hash, l->n};
+}
+
+struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text)
+{
+	struct list l = {.arena = a};
+	const char *p = text.p, *end = text.p + text.len, *start = NULL;
+
+	while (p < end) {
+		const char *from = p;
+		uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++ : oc_utf8_next(&p, end);
+		if (!oc_is_space(c)) {
+			start = start ? start : from;
+		} else if (start) {
+			list_add(&l, start, from);
+			start = NULL;
+		}
+	}
+	if (start)
+		list_add(&l, start, end);
+	return list_done(&l);
+}
+
+struct oc_words oc_text_rouge(struct oc_arena *a, struct oc_str lower)
+{
+	struct list l = {.arena = a};
+	const char *start = NULL;
+
+	for (size_t i = 0; i < lower.len; i++) {
+		char c = lower.p[i];
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
+			start = start ? start : lower.p + i;
+		} else if (start) {
+			list_add(&l, start, lower.p + i);
+			start = NULL;
+		}
+	}
+	if (start)
+		list_add(&l, start, lower.p + lower.len);
+	return list_done(&l);
+}
+
+static bool is_ideograph(uint32_t c)
+{
+	return (c >= 0x3041 && c <= 0x30FF) || (c >= 0x31F0 && c <= 0x31FF) ||
+	       (c >= 0x3400 && c <= 0x4DBF) || (c >= 0x4E00 && c <= 0x9FFF) ||
+	       (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x3FFFF);
+}
+
+enum part { BREAK, PART, ALONE };
+
+static enum part part_of(uint32_t c)
+{
+	if (c < 0x80)
+		return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+		               ? PART
+		               : BREAK;
+	switch (utf8proc_category((utf8proc_int32_t)c)) {
+	case UTF8PROC_CATEGORY_LU:
+	case UTF8PROC_CATEGORY_LL:
+	case UTF8PROC_CATEGORY_LT:
+	case UTF8PROC_CATEGORY_LM:
+	case UTF8PROC_CATEGORY_LO:
+	case UTF8PROC_CATEGORY_ND:
+	case UTF8PROC_CATEGORY_NL:
+	case UTF8PROC_CATEGORY_NO: return is_ideograph(c) ? ALONE : PART;
+	case UTF8PROC_CATEGORY_MN:
+	case UTF8PROC_CATEGORY_MC:
+	case UTF8PROC_CATEGORY_ME: return PART;
+	default: return BREAK;
+	}
+}
+
+struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower)
+{
+	struct list l = {.arena = a};
+	const char *p = lower.p, *end = lower.p + lower.len, *start = NULL;
+
+	while (p < end) {
+		const char *from = p;
+		uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++ : oc_utf8_next(&p, end);
+		enum part part = part_of(c);
+		if (part == PART) {
+			start = start ? start : from;
+			continue;
+		}
+		if (start)
+			list_add(&l, start, from);
+		start = NULL;
+		if (part == ALONE)
+			list_add(&l, from, p);
+	}
+	if (start)
+		list_add(&l, start, end);
+	return list_done(&l);
+}
+
+/* -------------------------------------------------------------------- rows */
+
+static void add_text(struct oc_arena *a, struct oc_str *all, size_t *cap, struct oc_str s)
+{
+	size_t need = all->len + s.len + 1;
+	char *out = (char *)(uintptr_t)all->p;
+
+	if (need > *cap) {
+		*cap = 2 * need + 64;
+		out = oc_arena_alloc(a, *cap);
+		if (all->len)
+			memcpy(out, all->p, all->len);
+		all->p = out;
+	}
+	if (all->len)
+		out[all->len++] = '\n';
+	if (s.len)
+		memcpy(out + all->len, s.p, s.len);
+	all->len += s.len;
+}
+
+/* The strings of a whole row, in order; messages are the one nested shape that rows commonly have.
+ */
+static struct oc_str whole_text(struct oc_row *row)
+{
+	struct oc_str all = {"", 0};
+	size_t cap = 0, i, max;
+	yyjson_val *key, *val;
+	struct oc_str text = oc_json_get_str(row->root, "text");
+
+	if (text.len)
+		return text;
+	yyjson_obj_foreach(row->root, i, max, key, val)
+	{
+		if (yyjson_is_str(val)) {
+			add_text(row->arena, &all, &cap, oc_json_str(val));
+		} else if (yyjson_is_arr(val) && yyjson_equals_str(key, "messages")) {
+			size_t k, n;
+			yyjson_val *message;
+			yyjson_arr_foreach(val, k, n, message)
+			{
+				yyjson_val *content = yyjson_obj_get(message, "content");
+				if (yyjson_is_str(content))
+					add_text(row->arena, &all, &cap, oc_json_str(content));
+			}
+		}
+	}
+	return all;
+}
+
+static struct face *face_of(struct oc_row *row, struct oc_str field)
+{
+	struct face *f;
+
+	if (!row->view)
+		row->view = oc_arena_zalloc(row->arena, sizeof *row->view);
+	for (f = row->view->first; f; f = f->next)
+		if (oc_str_eq(f->field, field))
+			return f;
+	f = oc_arena_zalloc(row->arena, sizeof *f);
+	f->field = oc_arena_str(row->arena, field);
+	f->next = row->view->first;
+	row->view->first = f;
+	if (!field.len)
+		f->text = whole_text(row);
+	else if (!oc_row_field(row, field, &f->text))
+		f->text.len = 0;
+	if (!f->text.len)
+		f->text.p = "";
+	return f;
+}
+
+static struct oc_words *keep(struct oc_arena *a, struct oc_words words)
+{
+	return oc_arena_dup(a, &words, sizeof words);
+}
+
+static struct oc_str lower_of(struct oc_row *row, struct face *f)
+{
+	if (!f->has_lower) {
+		f->lower = oc_text_lower(row->arena, f->text);
+		f->has_lower = true;
+	}
+	return f->lower;
+}
+
+struct oc_str oc_view_text(struct oc_row *row, struct oc_str field)
+{
+	return face_of(row, field)->text;
+}
+
+struct oc_str oc_view_lower(struct oc_row *row, struct oc_str field)
+{
+	return lower_of(row, face_of(row, field));
+}
+
+const struct oc_words *oc_view_words(struct oc_row *row, struct oc_str field)
+{
+	struct face *f = face_of(row, field);
+
+	if (!f->words)
+		f->words = keep(row->arena, oc_text_words(row->arena, f->text));
+	return f->words;
+}
+
+const struct oc_words *oc_view_rouge(struct oc_row *row, struct oc_str field)
+{
+	struct face *f = face_of(row, field);
+
+	if (!f->rouge)
+		f->rouge = keep(row->arena, oc_text_rouge(row->arena, lower_of(row, f)));
+	return f->rouge;
+}
+
+const struct oc_words *oc_view_fold(struct oc_row *row, struct oc_str field)
+{
+	struct face *f = face_of(row, field);
+
+	if (!f->fold)
+		f->fold = keep(row->arena, oc_text_fold(row->arena, lower_of(row, f)));
+	return f->fold;
+}

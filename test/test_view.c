@@ -1,0 +1,117 @@
+/* Views: which text a row has, and its three kinds of words. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "text/view.h"
+
+static struct oc_row *row_of(struct oc_batch *b, const char *json)
+{
+	struct oc_err err = {0};
+	struct oc_row *row = oc_batch_add(b);
+
+	row->raw = oc_str(json);
+	assert_int_equal(oc_row_parse(row, &err), 0);
+	assert_int_equal(row->fate, OC_LIVE);
+	return row;
+}
+
+static void joined(const struct oc_words *w, char *out)
+{
+	size_t len = 0;
+	for (uint32_t i = 0; i < w->n; i++) {
+		if (i)
+			out[len++] = '|';
+		memcpy(out + len, w->word[i].p, w->word[i].len);
+		len += w->word[i].len;
+	}
+	out[len] = 0;
+}
+
+static void a_row_has_one_text(void **state)
+{
+	(void)state;
+	struct oc_batch *b = oc_batch_new(8);
+	struct oc_row *row = row_of(b, "{\"a\":\"x\",\"text\":\"T\",\"n\":5}");
+
+	assert_true(oc_str_is(oc_view_text(row, OC_LIT("")), "T"));
+	assert_true(oc_str_is(oc_view_text(row, OC_LIT("a")), "x"));
+	assert_true(oc_str_is(oc_view_text(row, OC_LIT("n")), "5"));
+	assert_int_equal(oc_view_text(row, OC_LIT("none")).len, 0);
+	row = row_of(b,
+	             "{\"q\":\"one\",\"n\":5,\"messages\":[{\"role\":\"user\",\"content\":\"two\"},"
+	             "{\"content\":\"three\"}],\"z\":\"four\"}");
+	assert_true(oc_str_is(oc_view_text(row, OC_LIT("")), "one\ntwo\nthree\nfour"));
+	row = row_of(b, "{}");
+	assert_int_equal(oc_view_text(row, OC_LIT("")).len, 0);
+	assert_int_equal(oc_view_words(row, OC_LIT(""))->n, 0);
+	oc_batch_free(b);
+}
+
+static void words_are_what_python_says(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *json, *words, *rouge, *fold;
+	} cases[] = {
+		{"{\"text\":\"Hello, World\"}", "Hello,|World", "hello|world", "hello|world"},
+		{"{\"text\":\" a\\u00a0b\\u3000c\\u001cd\\u200be \"}",
+	         "a|b|c|d\xE2\x80\x8B"
+	         "e",
+	         "a|b|c|d|e", "a|b|c|d|e"},
+		/* Kelvin sign and dotted capital I: the two that lower-case into ASCII */
+		{"{\"text\":\"\\u212Aelvin \\u0130s\"}",
+	         "\xE2\x84\xAA"
+	         "elvin|\xC4\xB0s",
+	         "kelvin|i|s", "kelvin|i\xCC\x87s"},
+		{"{\"text\":\"\\u00c9t\\u00e9 don't 3.5\"}", "\xC3\x89t\xC3\xA9|don't|3.5",
+	         "t|don|t|3|5", "\xC3\xA9t\xC3\xA9|don|t|3|5"},
+		{"{\"text\":\"\\u4e2d\\u6587 abc\\u4e2d\"}",
+	         "\xE4\xB8\xAD\xE6\x96\x87|abc\xE4\xB8\xAD", "abc",
+	         "\xE4\xB8\xAD|\xE6\x96\x87|abc|\xE4\xB8\xAD"},
+		{"{\"text\":\"\\u023A\\u023A\\u023A\"}", "\xC8\xBA\xC8\xBA\xC8\xBA", "",
+	         "\xE2\xB1\xA5\xE2\xB1\xA5\xE2\xB1\xA5"},
+		{"{\"text\":\"\"}", "", "", ""},
+		{"{\"text\":\"...\"}", "...", "", ""},
+	};
+	char got[256];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct oc_batch *b = oc_batch_new(1);
+		struct oc_row *row = row_of(b, cases[i].json);
+		joined(oc_view_words(row, OC_LIT("text")), got);
+		assert_string_equal(got, cases[i].words);
+		joined(oc_view_rouge(row, OC_LIT("text")), got);
+		assert_string_equal(got, cases[i].rouge);
+		joined(oc_view_fold(row, OC_LIT("text")), got);
+		assert_string_equal(got, cases[i].fold);
+		assert_ptr_equal(oc_view_fold(row, OC_LIT("text")),
+		                 oc_view_fold(row, OC_LIT("text")));
+		oc_batch_free(b);
+	}
+}
+
+static void a_changed_row_has_a_new_view(void **state)
+{
+	(void)state;
+	struct oc_err err = {0};
+	struct oc_batch *b = oc_batch_new(1);
+	struct oc_row *row = row_of(b, "{\"text\":\"old\"}");
+
+	assert_true(oc_str_is(oc_view_lower(row, OC_LIT("text")), "old"));
+	assert_int_equal(oc_row_set(row, OC_LIT("text"), OC_LIT("\"New\""), &err), 0);
+	assert_true(oc_str_is(oc_view_lower(row, OC_LIT("text")), "new"));
+	oc_batch_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_row_has_one_text),
+		cmocka_unit_test(words_are_what_python_says),
+		cmocka_unit_test(a_changed_row_has_a_new_view),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
