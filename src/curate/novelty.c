@@ -1,0 +1,321 @@
+/*
+ * novelty: a row must differ from everything before it. Drops a row whose text has ROUGE-L above
+ * the threshold with a real row, a seed or a row kept earlier, decided exactly as the published
+ * instruction filters decide (index/rouge.h), without comparing with everything.
+ *
+ * Real rows enter the index but are not judged, and so are never compared with each other: the
+ * recipes this comes from never compare seeds. Rows come in priority order, real first.
+ *
+ * Memory: about 8 bytes a token, 40 bytes a row and 100 bytes a distinct token.
+ */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "data/row.h"
+#include "index/rouge.h"
+
+struct novelty {
+	char *name;
+	struct oc_str field;
+	double threshold;
+	bool judge_all;
+	uint32_t
+		similar; /* how many of the most similar rows to record; 0 = the nearest of drops */
+	uint64_t memory;
+	struct oc_rouge *index;
+	struct oc_arena *arena;
+	uint64_t *keys; /* (item) into key_bytes: u32 length, bytes */
+	uint32_t key_cap;
+	struct oc_buf key_bytes;
+};
+
+static const struct oc_option options[] = {
+	{.key = "field",
+         .type = OC_OPT_FIELD,
+         .def = "\"\"",
+         .help = "The text that must be new; empty = the row's whole text."},
+	{.key = "threshold",
+         .type = OC_OPT_NUM,
+         .def = "0.7",
+         .min = 0,
+         .max = 1,
+         .help = "A row falls when its ROUGE-L with an earlier one is above this."},
+	{.key = "judge",
+         .type = OC_OPT_ENUM,
+         .def = "synthetic",
+         .choices = "synthetic|all",
+         .help = "synthetic: real rows are only remembered; all: they are judged too."},
+	{.key = "against",
+         .type = OC_OPT_STRS,
+         .help = "Files of texts that count as seen before: .jsonl (the field of every row) or "
+                 "text (every line)."},
+	{.key = "similar",
+         .type = OC_OPT_INT,
+         .def = "0",
+         .min = 0,
+         .max = 100,
+         .unit = "rows",
+         .help = "Record so many most similar rows and the mean score with every judged row; "
+                 "compares with everything, so it is slow."},
+	{0},
+};
+
+static struct oc_str key_of(const struct novelty *v, uint32_t item)
+{
+	const char *p = v->key_bytes.p + v->keys[item];
+	uint32_t len;
+
+	memcpy(&len, p, sizeof len);
+	return (struct oc_str){p + sizeof len, len};
+}
+
+static int add(struct novelty *v, const struct oc_words *words, struct oc_str key,
+               struct oc_err *err)
+{
+	uint32_t item = oc_rouge_add(v->index, words), len = (uint32_t)key.len;
+	uint64_t held;
+
+	if (item >= v->key_cap) {
+		v->key_cap = v->key_cap ? 2 * v->key_cap : 1024;
+		v->keys = oc_realloc(v->keys, v->key_cap * sizeof *v->keys);
+	}
+	v->keys[item] = v->key_bytes.len;
+	oc_buf_add(&v->key_bytes, &len, sizeof len);
+	oc_buf_add(&v->key_bytes, key.p, len);
+	if (item % 1024 != 1023 || !v->memory)
+		return 0;
+	held = oc_rouge_memory(v->index) + v->key_cap * sizeof *v->keys + v->key_bytes.cap;
+	if (held > v->memory)
+		return oc_fail(err, OC_MISSING, v->name,
+		               "the index of %u texts needs %llu bytes, more than the %llu this "
+		               "step may hold: raise `memory:` or name a shorter `field:`",
+		               item + 1, (unsigned long long)held, (unsigned long long)v->memory);
+	return 0;
+}
+
+static struct oc_words tokens(struct oc_arena *a, struct oc_str text)
+{
+	return oc_text_rouge(a, oc_text_lower(a, text));
+}
+
+/* One line of an `against:` file. */
+static int add_line(struct novelty *v, const char *path, uint64_t number, struct oc_str line,
+                    bool json, struct oc_arena *a, struct oc_err *err)
+{
+	struct oc_str key = oc_arena_printf(a, "%s:%llu", path, (unsigned long long)number);
+	struct oc_words words;
+	struct oc_row row = {.raw = line, .arena = a};
+
+	if (!json) {
+		words = tokens(a, line);
+		return add(v, &words, key, err);
+	}
+	if (oc_row_parse(&row, err))
+		return -1;
+	if (!row.root)
+		return oc_fail(err, OC_INPUT, path, "line %llu is not a JSON object",
+		               (unsigned long long)number);
+	return add(v, oc_view_rouge(&row, v->field), key, err);
+}
+
+static int add_file(struct novelty *v, const char *base_dir, struct oc_str name, struct oc_err *err)
+{
+	struct oc_buf path = {0}, bytes = {0};
+	struct oc_arena *a = oc_arena_new();
+	bool json = name.len > 6 && memcmp(name.p + name.len - 6, ".jsonl", 6) == 0;
+	uint64_t number = 0;
+	int rc = -1;
+
+	if (base_dir && name.len && name.p[0] != '/')
+		oc_buf_printf(&path, "%s/", base_dir);
+	oc_buf_str(&path, name);
+	oc_buf_cstr(&path);
+	if (oc_file_read(path.p, (size_t)1 << 30, &bytes, err))
+		goto out;
+	for (size_t at = 0; at < bytes.len; number++) {
+		const char *end = memchr(bytes.p + at, '\n', bytes.len - at);
+		size_t len = end ? (size_t)(end - bytes.p) - at : bytes.len - at;
+		struct oc_str line = oc_str_trim((struct oc_str){bytes.p + at, len});
+		at += len + 1;
+		if (!line.len)
+			continue;
+		if (add_line(v, path.p, number + 1, line, json, a, err))
+			goto out;
+		oc_arena_reset(a);
+	}
+	rc = 0;
+out:
+	oc_arena_free(a);
+	oc_buf_fini(&bytes);
+	oc_buf_fini(&path);
+	return rc;
+}
+
+static void close_novelty(void *self)
+{
+	struct novelty *v = self;
+
+	if (!v)
+		return;
+	oc_rouge_free(v->index);
+	oc_arena_free(v->arena);
+	oc_buf_fini(&v->key_bytes);
+	free(v->keys);
+	free(v->name);
+	free(v);
+}
+
+static int open_novelty(void **self, const struct oc_env *env, yyjson_val *opts, struct oc_err *err)
+{
+	struct novelty *v = oc_zalloc(1, sizeof *v);
+	yyjson_val *against = oc_json_get(opts, "against"), *file;
+	size_t i, max;
+
+	v->name = oc_strdup(env->name);
+	v->arena = oc_arena_new();
+	v->field = oc_arena_str(v->arena, oc_json_get_str(opts, "field"));
+	v->threshold = oc_json_get_num(opts, "threshold", 0.7);
+	v->judge_all = oc_str_is(oc_json_get_str(opts, "judge"), "all");
+	v->similar = (uint32_t)oc_json_get_int(opts, "similar", 0);
+	v->memory = env->memory;
+	v->index = oc_rouge_new(v->threshold);
+	yyjson_arr_foreach(against, i, max, file)
+	{
+		if (add_file(v, env->base_dir, oc_json_str(file), err)) {
+			close_novelty(v);
+			return -1;
+		}
+	}
+	*self = v;
+	return 0;
+}
+
+static int prepare(void *self, void *scratch, struct oc_row *row, void **note, struct oc_err *err)
+{
+	struct novelty *v = self;
+
+	(void)scratch;
+	(void)err;
+	*note = (void *)(uintptr_t)oc_view_rouge(row, v->field);
+	return 0;
+}
+
+/* {"most_similar":{key:score,...},"mean":f} on every judged row, as the published files have it. */
+static void record_similar(struct novelty *v, struct oc_row *row, const struct oc_words *words,
+                           struct oc_buf *b)
+{
+	struct oc_rouge_hit top[100];
+	double mean;
+	uint32_t n = oc_rouge_top(v->index, words, top, v->similar, &mean);
+
+	oc_buf_puts(b, "{\"most_similar\":{");
+	for (uint32_t i = 0; i < n; i++) {
+		if (i)
+			oc_buf_putc(b, ',');
+		oc_buf_json(b, key_of(v, top[i].item));
+		oc_buf_putc(b, ':');
+		oc_buf_double(b, top[i].f);
+	}
+	oc_buf_puts(b, "},\"mean\":");
+	oc_buf_double(b, mean);
+	oc_buf_putc(b, '}');
+	oc_row_score(row, v->name, "similar", OC_KEEP, n ? top[0].f : 0, v->threshold,
+	             oc_buf_view(b));
+	b->len = 0;
+}
+
+static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *state,
+                   struct oc_err *err)
+{
+	struct novelty *v = self;
+	const struct oc_words *words = note ? note : oc_view_rouge(row, v->field);
+
+	if (v->judge_all || row->ped.origin != OC_REAL) {
+		struct oc_buf b = {0};
+		struct oc_rouge_hit hit;
+		if (v->similar)
+			record_similar(v, row, words, &b);
+		if (oc_rouge_find(v->index, words, &hit)) {
+			oc_buf_puts(&b, "{\"nearest\":");
+			oc_buf_json(&b, key_of(v, hit.item));
+			oc_buf_puts(&b, ",\"rouge_l\":");
+			oc_buf_double(&b, hit.f);
+			oc_buf_putc(&b, '}');
+			oc_row_score(row, v->name, "too_similar", OC_DROP, hit.f, v->threshold,
+			             oc_buf_view(&b));
+			row->fate = OC_REJECTED;
+			oc_buf_fini(&b);
+			return 0;
+		}
+		oc_buf_fini(&b);
+	}
+
+	/* state: u32 bytes of the key, u32 bytes of the tokens, key, tokens with spaces between */
+	uint32_t len[2] = {(uint32_t)row->ped.key.len, 0};
+	size_t at = state->len;
+	oc_buf_add(state, len, sizeof len);
+	oc_buf_str(state, row->ped.key);
+	size_t start = state->len;
+	for (uint32_t i = 0; i < words->n; i++) {
+		if (i)
+			oc_buf_putc(state, ' ');
+		oc_buf_str(state, words->word[i]);
+	}
+	len[1] = (uint32_t)(state->len - start);
+	memcpy(state->p + at, len, sizeof len);
+	return add(v, words, row->ped.key, err);
+}
+
+static int restore(void *self, const char *state, size_t len, struct oc_err *err)
+{
+	struct novelty *v = self;
+	struct oc_arena *a = oc_arena_new();
+	int rc = -1;
+
+	while (len) {
+		uint32_t part[2];
+		struct oc_words words;
+		if (len < sizeof part) {
+			oc_fail(err, OC_IO, v->name, "a state record is cut short");
+			goto out;
+		}
+		memcpy(part, state, sizeof part);
+		state += sizeof part;
+		len -= sizeof part;
+		if (len < (uint64_t)part[0] + part[1]) {
+			oc_fail(err, OC_IO, v->name, "a state record is cut short");
+			goto out;
+		}
+		words = oc_text_rouge(a, (struct oc_str){state + part[0], part[1]});
+		if (add(v, &words, (struct oc_str){state, part[0]}, err))
+			goto out;
+		state += part[0] + part[1];
+		len -= part[0] + part[1];
+		oc_arena_reset(a);
+	}
+	rc = 0;
+out:
+	oc_arena_free(a);
+	return rc;
+}
+
+extern const struct oc_stage_def oc_stage_novelty;
+const struct oc_stage_def oc_stage_novelty = {
+	.size = sizeof(struct oc_stage_def),
+	.name = "novelty",
+	.help = "drop rows too similar (ROUGE-L) to a real row or to one kept before",
+	.doc = "Decides as the Self-Instruct and Alpaca filters do, ties included: tokens are "
+               "lower-"
+	       "case runs of a-z and 0-9, the score is 2PR/(P+R) over the longest common "
+	       "subsequence, and a row falls when its largest score is above the threshold. Real "
+	       "rows are remembered but not judged unless `judge: all`. Rejects as `too_similar` "
+	       "with the nearest row and the score.",
+	.kind = OC_STAGE_ORDERED,
+	.options = options,
+	.open = open_novelty,
+	.close = close_novelty,
+	.prepare = prepare,
+	.ordered = ordered,
+	.restore = restore,
+};
