@@ -36,7 +36,7 @@ const struct oc_verb oc_verb_help = {
 	.help = "explain a verb, a stage, a source, a model or a key of the plan",
 	.usage = "[VERB|STAGE|SOURCE|MODEL|RECIPE|KEY]",
 	.doc = "Without a word: an overview. The word `plan-keys` lists the keys of a plan, "
-               "`stages`, "
+	       "`stages`, "
 	       "`sources`, `models`, `llms` and `recipes` list the parts that can stand in one.",
 	.flags = flags,
 	.operand_max = 1,

@@ -269,7 +269,7 @@ const struct oc_stage_def oc_stage_exact = {
 	.name = "exact",
 	.help = "drop rows whose content another row had before",
 	.doc = "The first row in priority order stays (real before synthetic, shallow before "
-               "deep). "
+	       "deep). "
 	       "Content is compared as canonical JSON, so member order and number spelling do not "
 	       "matter. Rejects as `duplicate` with the key of the row that stayed. Holds at most "
 	       "100 bytes per distinct row.",

@@ -306,7 +306,7 @@ const struct oc_stage_def oc_stage_novelty = {
 	.name = "novelty",
 	.help = "drop rows too similar (ROUGE-L) to a real row or to one kept before",
 	.doc = "Decides as the Self-Instruct and Alpaca filters do, ties included: tokens are "
-               "lower-"
+	       "lower-"
 	       "case runs of a-z and 0-9, the score is 2PR/(P+R) over the longest common "
 	       "subsequence, and a row falls when its largest score is above the threshold. Real "
 	       "rows are remembered but not judged unless `judge: all`. Rejects as `too_similar` "

@@ -412,10 +412,10 @@ const struct oc_stage_def oc_stage_words = {
 	.name = "words",
 	.help = "drop texts by length in words, blacklist, first characters and ending",
 	.doc = "The presets decide as the published filters of Self-Instruct and Alpaca. Rejects "
-               "as "
+	       "as "
 	       "`too_short`, `too_long`, `blacklist`, `starts_with`, `first_punctuation`, "
 	       "`first_not_ascii`, `ends_with`, `empty` or `same_fields`: the first that applies, "
-               "in "
+	       "in "
 	       "this order.",
 	.kind = OC_STAGE_ROW,
 	.options = options,

@@ -349,7 +349,7 @@ static uint32_t gather(struct oc_rouge *r, uint32_t m, uint32_t known)
 
 static void better(struct oc_rouge_hit *hit, uint32_t item, double f)
 {
-	if (f > hit->f || (f == hit->f && item < hit->item))
+	if (f > hit->f || (f > 0 && f == hit->f && item < hit->item))
 		*hit = (struct oc_rouge_hit){item, f};
 }
 
@@ -358,7 +358,6 @@ bool oc_rouge_find(struct oc_rouge *r, const struct oc_words *words, struct oc_r
 	uint32_t m = words->n, known = load(r, words), left = gather(r, m, known);
 
 	*hit = (struct oc_rouge_hit){UINT32_MAX, 0};
-	/* `load` numbered the parts before they were sorted; the masks follow that order */
 	for (uint32_t i = 0; i < r->touched_n; i++) {
 		const struct text *t = &r->texts[r->touched[i]];
 		uint64_t most = (uint64_t)t->shared + left;

@@ -6,7 +6,10 @@
 
 #include "base/str.h"
 
-#define OC_STAGES(X)
+#define OC_STAGES(X)                                                                               \
+	X(exact)                                                                                   \
+	X(novelty)                                                                                 \
+	X(words)
 
 #define OC_SOURCES(X)
 
