@@ -337,6 +337,19 @@ static size_t skip_value(struct oc_str s, size_t i)
 	return i;
 }
 
+void oc_json_squeeze(struct oc_buf *b, struct oc_str text)
+{
+	oc_buf_reserve(b, text.len);
+	for (size_t i = 0; i < text.len;) {
+		size_t start = i = skip_space(text, i);
+		if (i < text.len && text.p[i] == '"')
+			i = skip_string(text, i);
+		while (i < text.len && text.p[i] != '"' && !is_space(text.p[i]))
+			i++;
+		oc_buf_add(b, text.p + start, i - start);
+	}
+}
+
 bool oc_json_next(struct oc_str object, size_t *at, struct oc_str *key, struct oc_str *value)
 {
 	size_t i = skip_space(object, *at), start;

@@ -30,6 +30,10 @@ bool oc_json_get_bool(yyjson_val *obj, const char *key, bool otherwise);
 /* Appends the value as compact JSON, members in their order. A float stays one: 1.0, not 1. */
 void oc_json_write(struct oc_buf *b, yyjson_val *v);
 
+/* Appends the text of valid JSON without the white space between its tokens, every token as it is.
+ */
+void oc_json_squeeze(struct oc_buf *b, struct oc_str text);
+
 /*
  * Canonical form: keys sorted bytewise at every level, shortest round-trip numbers, strings as raw
  * UTF-8, no white space. Equal values give equal bytes: 1, 1.0 and 1e0 are all "1". Numbers that no

@@ -70,11 +70,18 @@ static bool repeats_below(yyjson_val *v, struct oc_str *again)
 	return false;
 }
 
-static void reject_text(struct oc_row *row, const char *rule, const char *text)
+/* The reason with the record's place, as far as its source told it: "people.jsonl:7: byte 3: ...".
+ */
+void oc_row_unreadable(struct oc_row *row, const char *rule, const char *why)
 {
+	const struct oc_span *at = &row->ped.span;
 	struct oc_buf b = {0};
+	struct oc_str reason = oc_str(why);
 
-	oc_buf_json(&b, oc_str(text));
+	if (at->line)
+		reason = oc_arena_printf(row->arena, "%.*s:%llu: %s", OC_ARG(at->file),
+		                         (unsigned long long)at->line, why);
+	oc_buf_json(&b, reason);
 	oc_row_reject(row, "read", rule, oc_buf_view(&b));
 	oc_buf_fini(&b);
 }
@@ -89,19 +96,19 @@ int oc_row_parse(struct oc_row *row, struct oc_err *err)
 	row->root = NULL;
 	row->view = NULL;
 	if (!root) {
-		reject_text(row, "bad_json", why.msg);
+		oc_row_unreadable(row, "bad_json", why.msg);
 	} else if (!yyjson_is_obj(root)) {
 		struct oc_str what =
 			oc_arena_printf(row->arena, "a JSON object was expected, not %s",
 		                        yyjson_get_type_desc(root));
-		reject_text(row, "bad_json", what.p);
+		oc_row_unreadable(row, "bad_json", what.p);
 	} else if (repeats_below(root, &again)) {
 		struct oc_str what =
 			oc_arena_printf(row->arena,
 		                        "the member \"%.*s\" stands twice in one object; readers "
 		                        "disagree which counts",
 		                        (int)(again.len < 80 ? again.len : 80), again.p);
-		reject_text(row, "duplicate_key", what.p);
+		oc_row_unreadable(row, "duplicate_key", what.p);
 	} else {
 		row->root = root;
 	}

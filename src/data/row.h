@@ -32,6 +32,9 @@ struct oc_verdict *oc_row_score(struct oc_row *row, const char *stage, const cha
 /* Verdict OC_DROP and fate OC_REJECTED / verdict OC_UNDECIDED and fate OC_HELD. */
 void oc_row_reject(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);
 void oc_row_hold(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);
+/* What a source does with a record it cannot read: rejects as read/RULE; the evidence is a sentence
+ * that begins with the file and line of the row's span. */
+void oc_row_unreadable(struct oc_row *row, const char *rule, const char *why);
 /* Appends {"by":..,"what":..} to the pedigree's edits. */
 void oc_row_edited(struct oc_row *row, struct oc_str by, struct oc_str what);
 

@@ -11,7 +11,7 @@
 	X(novelty)                                                                                 \
 	X(words)
 
-#define OC_SOURCES(X)
+#define OC_SOURCES(X) X(jsonl)
 
 #define OC_MODELS(X)
 

@@ -1,0 +1,37 @@
+/*
+ * lines.h: records cut from a list of files: the lines of text, or the elements of one JSON array.
+ *
+ * A byte order mark at a file's start is skipped; a line ends with LF or CRLF or with its file. A
+ * file whose first character is `[` is one JSON array, whose elements are the records, cut at the
+ * commas of its first level without parsing them. Memory: the longest record plus a constant.
+ */
+#ifndef PIPE_LINES_H
+#define PIPE_LINES_H
+
+#include "pipe/source.h"
+
+struct oc_line {
+	struct oc_str text; /* without its line ending; valid until the next call */
+	uint64_t offset;    /* of its first byte in its uncompressed file */
+	uint64_t len;       /* as text.len, also when the text was too long to keep */
+	uint64_t number;    /* line of the file on which it begins, from 1 */
+	uint64_t after;     /* where the next record is looked for, counted through all files */
+	struct oc_input *input;
+	bool too_long;   /* longer than the maximum: text is empty */
+	const char *bad; /* what is wrong with the array here, or NULL */
+};
+
+struct oc_lines;
+
+/* `arrays`: recognise files that are one JSON array. Does not own `files`. */
+struct oc_lines *oc_lines_new(struct oc_files *files, uint64_t max_len, bool arrays);
+void oc_lines_free(struct oc_lines *l);
+/* 1: a record (empty lines too, as the caller may need them); 0: the end. */
+int oc_lines_next(struct oc_lines *l, struct oc_line *out, struct oc_err *err);
+/* The next call gives the same record again. */
+void oc_lines_unread(struct oc_lines *l);
+/* Reads on, without cutting records but hashing, until `offset` through all files. Only before the
+ * first record. */
+int oc_lines_skip(struct oc_lines *l, uint64_t offset, struct oc_err *err);
+
+#endif
