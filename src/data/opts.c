@@ -443,3 +443,32 @@ yyjson_val *oc_opts_resolve(struct oc_arena *a, const struct oc_option *table, y
 	oc_buf_fini(&b);
 	return out;
 }
+
+yyjson_val *oc_opts_value(struct oc_arena *a, const struct oc_option *option, yyjson_val *given,
+                          const char *what, oc_where_fn *where, void *where_user,
+                          struct oc_err *err)
+{
+	struct resolver r = {what, where, where_user, a, err};
+	struct oc_buf b = {0};
+	yyjson_val *out = NULL;
+
+	if ((given ? write_value(&r, &b, option, given) : write_default(&r, &b, option)) == 0)
+		out = oc_json_parse(a, oc_buf_view(&b), err);
+	oc_buf_fini(&b);
+	return out;
+}
+
+int oc_opts_check_keys(const struct oc_option *table, yyjson_val *given, const char *what,
+                       oc_where_fn *where, void *where_user, struct oc_err *err)
+{
+	struct resolver r = {what, where, where_user, NULL, err};
+	size_t i, n;
+	yyjson_val *key, *val;
+
+	yyjson_obj_foreach(given, i, n, key, val)
+	{
+		if (!oc_opts_find(table, oc_json_str(key)))
+			return unknown_key(&r, table, key);
+	}
+	return 0;
+}

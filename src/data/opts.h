@@ -19,6 +19,14 @@ yyjson_val *oc_opts_resolve(struct oc_arena *a, const struct oc_option *table, y
                             const char *what, oc_where_fn *where, void *where_user,
                             struct oc_err *err);
 
+/* The same for one option; `given` NULL stands for the default, which must exist then. */
+yyjson_val *oc_opts_value(struct oc_arena *a, const struct oc_option *option, yyjson_val *given,
+                          const char *what, oc_where_fn *where, void *where_user,
+                          struct oc_err *err);
+/* Only the check for unknown keys of an object. */
+int oc_opts_check_keys(const struct oc_option *table, yyjson_val *given, const char *what,
+                       oc_where_fn *where, void *where_user, struct oc_err *err);
+
 /* The nearest of a list of names by edit distance, or NULL when none is near. */
 const char *oc_nearest(struct oc_str word, const char *const *names, size_t name_n);
 const struct oc_option *oc_opts_find(const struct oc_option *table, struct oc_str key);
