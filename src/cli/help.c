@@ -7,7 +7,7 @@
 
 #include "cli/verb.h"
 #include "data/opts.h"
-#include "plan/registry.h"
+#include "plan/plan.h"
 
 #define WIDTH  92 /* columns of a help text */
 #define INDENT 26 /* column at which explanations begin */
@@ -133,22 +133,30 @@ static const char *type_name(const struct oc_option *o)
 /* "whole number, 1 to 1000 words" */
 static void option_type(struct oc_buf *b, const struct oc_option *o)
 {
-	bool lo = isfinite(o->min), hi = isfinite(o->max);
+	/* A bound nobody can reach is none. */
+	bool lo = isfinite(o->min), hi = isfinite(o->max) && o->max < 1e15;
+	bool range = o->min < o->max && o->type != OC_OPT_BYTES;
 
 	oc_buf_puts(b, type_name(o));
 	if (o->type == OC_OPT_ENUM) {
 		oc_buf_putc(b, ' ');
 		for (const char *c = o->choices; *c; c++)
 			*c == '|' ? oc_buf_puts(b, ", ") : oc_buf_putc(b, *c);
-	} else if (lo && hi && o->min < o->max) {
+	} else if (lo && hi && range) {
 		oc_buf_printf(b, ", %.15g to %.15g", o->min, o->max);
-	} else if (lo && !hi) {
+	} else if (lo && !hi && o->type != OC_OPT_BYTES) {
 		oc_buf_printf(b, ", at least %.15g", o->min);
 	} else if (hi && !lo) {
 		oc_buf_printf(b, ", at most %.15g", o->max);
 	}
 	if (o->unit)
 		oc_buf_printf(b, " %s", o->unit);
+}
+
+/* Is there a default worth showing? An empty string or table is none. */
+static bool has_default(const struct oc_option *o)
+{
+	return o->def && *o->def && strcmp(o->def, "\"\"") != 0 && strcmp(o->def, "{}") != 0;
 }
 
 static void option_text(struct oc_buf *b, const struct oc_option *o)
@@ -159,7 +167,7 @@ static void option_text(struct oc_buf *b, const struct oc_option *o)
 	if (o->required)
 		oc_buf_puts(b, "; required");
 	oc_buf_putc(b, ')');
-	if (o->def && *o->def)
+	if (has_default(o))
 		oc_buf_printf(b, " [%s]", o->def);
 }
 
@@ -171,7 +179,7 @@ static void option_entries(struct oc_buf *b, const struct oc_option *o, const ch
 		option_text(&text, o);
 		entry(b, oc_buf_cstr(&name), oc_buf_cstr(&text));
 		if (o->table) {
-			oc_buf_putc(&name, '.');
+			oc_buf_puts(&name, o->type == OC_OPT_MAP ? ".NAME." : ".");
 			option_entries(b, o->table, oc_buf_cstr(&name));
 		}
 		oc_buf_fini(&name);
@@ -285,6 +293,26 @@ int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err)
 	for (size_t i = 0; oc_verbs[i] && n < 512; i++)
 		if (!oc_verbs[i]->hidden)
 			names[n++] = oc_verbs[i]->name;
+	if (strcmp(topic, "plan-keys") == 0) {
+		oc_buf_puts(b, "Keys of a plan, in the order in which rows travel:\n");
+		option_entries(b, oc_plan_options, "");
+		return 0;
+	}
+	for (const struct oc_option *o = oc_plan_options; o->key; o++) {
+		names[n++] = o->key;
+		if (found || strcmp(topic, o->key) != 0)
+			continue;
+		oc_buf_printf(b, "%s (key of a plan): %s\n", o->key, o->help);
+		if (o->table) {
+			struct oc_buf prefix = {0};
+			oc_buf_puts(b, "\nOptions:\n");
+			oc_buf_printf(&prefix, "%s%s", o->key,
+			              o->type == OC_OPT_MAP ? ".NAME." : ".");
+			option_entries(b, o->table, oc_buf_cstr(&prefix));
+			oc_buf_fini(&prefix);
+		}
+		found++;
+	}
 	for (int kind = 0; kind < KIND_N; kind++) {
 		if (strcmp(topic, kinds[kind].list) == 0) {
 			part_list(b, kind);
@@ -358,7 +386,7 @@ static void roff_options(struct oc_buf *b, const struct oc_option *o, const char
 		roff(b, oc_buf_cstr(&text));
 		oc_buf_putc(b, '\n');
 		if (o->table) {
-			oc_buf_putc(&name, '.');
+			oc_buf_puts(&name, o->type == OC_OPT_MAP ? ".NAME." : ".");
 			roff_options(b, o->table, oc_buf_cstr(&name));
 		}
 		oc_buf_fini(&name);
@@ -411,6 +439,8 @@ void oc_help_man(struct oc_buf *b)
 			roff_options(b, p.options, "");
 		}
 	}
+	oc_buf_puts(b, ".SH PLAN KEYS\n");
+	roff_options(b, oc_plan_options, "");
 	oc_buf_puts(b, ".SH EXIT STATUS\n");
 #define X(name, status, text) oc_buf_printf(b, ".TP\n.B %d\n%s (%s)\n", status, text, #name);
 	OC_ERR_MAP(X)
@@ -490,7 +520,7 @@ static void manual_options(struct oc_buf *b, const struct oc_option *o, const ch
 		oc_buf_puts(b, " | ");
 		if (o->required)
 			oc_buf_puts(b, "required");
-		else if (o->def && *o->def) {
+		else if (has_default(o)) {
 			oc_buf_putc(b, '`');
 			cell(b, o->def);
 			oc_buf_putc(b, '`');
@@ -499,7 +529,7 @@ static void manual_options(struct oc_buf *b, const struct oc_option *o, const ch
 		cell(b, o->help ? o->help : "");
 		oc_buf_puts(b, " |\n");
 		if (o->table) {
-			oc_buf_putc(&name, '.');
+			oc_buf_puts(&name, o->type == OC_OPT_MAP ? ".NAME." : ".");
 			manual_options(b, o->table, oc_buf_cstr(&name));
 		}
 		oc_buf_fini(&type);
@@ -550,6 +580,8 @@ void oc_help_manual(struct oc_buf *b)
 			manual_table(b, p.options);
 		}
 	}
+	oc_buf_puts(b, "\n## Keys of a plan\n");
+	manual_table(b, oc_plan_options);
 	oc_buf_puts(b, "\n## Exit status\n\n| status | name | meaning |\n|---|---|---|\n");
 #define X(name, status, text) oc_buf_printf(b, "| %d | %s | %s |\n", status, #name, text);
 	OC_ERR_MAP(X)
