@@ -299,8 +299,10 @@ struct oc_stage_def {
 	               struct oc_err *err);
 	int (*restore)(void *self, const char *state, size_t len, struct oc_err *err);
 
-	/* OC_STAGE_CALL: `ask` emits requests (none: the row passes); `answer` gets the replies in
-	 * the order of the requests and may emit more, then it is called again. One thread. */
+	/* OC_STAGE_CALL: `ask` emits requests (none: the row passes); `answer` gets all replies of
+	 * the row so far, in the order of its requests, and may emit more, then it is called again.
+	 * One thread; rows are asked in order and answered in any: one row's answer must not depend
+	 * on another's. */
 	int (*ask)(void *self, struct oc_row *row, struct oc_calls *calls, struct oc_err *err);
 	int (*answer)(void *self, struct oc_row *row, const struct oc_reply *replies,
 	              size_t reply_n, struct oc_calls *more, struct oc_err *err);
@@ -366,7 +368,9 @@ struct oc_request {
 	enum oc_call_kind kind;
 	struct oc_str body;  /* {"messages":[...],"temperature":1,"max_tokens":64} */
 	uint32_t max_tokens; /* upper bound of the completion: reserved against the budget */
-	uint64_t tag;        /* the caller's; comes back with the reply */
+	uint32_t round; /* equal bodies of a step are numbered apart in each round, so that what a
+	                   reply leads to does not depend on when it came; 0 = asked first */
+	uint64_t tag;   /* the caller's; comes back with the reply */
 };
 
 enum oc_reply_state {

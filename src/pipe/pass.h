@@ -42,7 +42,8 @@ struct oc_pass {
 	struct oc_step_run *steps; /* (step_n) */
 	unsigned step_n;
 	unsigned threads;
-	uint64_t first_number; /* row->number of the first row, when resuming */
+	uint64_t first_number; /* row->number of the first row fed, when resuming */
+	uint64_t first_kept;   /* the same for OC_OBSERVE: rows that went on before */
 
 	void *user;
 	/* Fills an empty batch. 1: more may follow (the batch may be empty); 0: end. One thread. */
@@ -61,6 +62,12 @@ struct oc_pass {
 /*
  * Runs to the end of the feed, to the first error, or until the context is cancelled: then what was
  * fed is drained to emit (cancel 1) or dropped (cancel 2), and the error is OC_CANCELLED.
+ *
+ * What reached emit is always a prefix of the input. An error in batch b lets the batches before b
+ * finish, and among several errors the one of the first batch is returned: the same at any thread
+ * count, unless it comes from the network. After cancel 1 a batch ends the prefix when it was not
+ * yet asked for at a call stage, or was told OC_REPLY_STOPPED. When the pass does not return 0, the
+ * handles of its call stages may have replies on their way and can only be closed.
  */
 int oc_pass_run(struct oc_pass *pass, struct oc_err *err);
 
