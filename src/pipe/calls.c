@@ -1,5 +1,6 @@
 #include "pipe/calls.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -52,6 +53,18 @@ struct oc_caller {
 	size_t ready_n, ready_cap, ready_at;
 	uint64_t stopped;
 };
+
+int oc_fail_in_row(const struct oc_step_run *step, const struct oc_row *row, struct oc_err *err)
+{
+	char place[160];
+
+	if (err->code == OC_OK)
+		oc_fail(err, OC_INTERNAL, NULL, "the stage failed without saying why");
+	snprintf(place, sizeof place, "%.60s: row %.*s", step->name,
+	         (int)(row->ped.key.len < 80 ? row->ped.key.len : 80),
+	         row->ped.key.p ? row->ped.key.p : "");
+	return oc_fail_in(err, place);
+}
 
 void oc_calls_add(struct oc_calls *calls, const struct oc_request *req)
 {
@@ -180,7 +193,7 @@ int oc_caller_ask(struct oc_caller *c, struct oc_call_batch *cb, struct oc_batch
 		if (row->fate != OC_LIVE || row->test)
 			continue;
 		if (step->def->ask(step->self, row, &c->calls, err))
-			return -1;
+			return oc_fail_in_row(step, row, err);
 		if (!c->calls.n)
 			continue;
 		struct asker *a = oc_zalloc(1, sizeof *a);
@@ -228,7 +241,7 @@ static int answer(struct oc_caller *c, struct asker *a, uint64_t *failed, struct
 	if (step->def->answer(step->self, a->row, a->replies, a->reply_n, &a->more, err)) {
 		a->cb->dropped = true;
 		finish(c, a);
-		return -1;
+		return oc_fail_in_row(step, a->row, err);
 	}
 	a->answered++;
 	if (!a->more.n) {

@@ -43,4 +43,7 @@ uint32_t oc_caller_window(const struct oc_caller *c);
 /* The first batch that was told OC_REPLY_STOPPED, UINT64_MAX if none: it cannot be finished. */
 uint64_t oc_caller_stopped(const struct oc_caller *c);
 
+/* Adds the step and the row to an error a stage returned. Returns -1. */
+int oc_fail_in_row(const struct oc_step_run *step, const struct oc_row *row, struct oc_err *err);
+
 #endif

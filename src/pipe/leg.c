@@ -68,6 +68,7 @@ static void put_meta(struct oc_buf *b, const struct oc_row *row)
 	put_str(b, p->span.file);
 	put_u(b, p->span.offset);
 	put_u(b, p->span.len);
+	put_u(b, p->span.line);
 	put_str(b, p->licence);
 	put_strs(b, p->parents, p->parent_n);
 	put_strs(b, p->founders, p->founder_n);
@@ -175,6 +176,7 @@ static void get_meta(struct reader *r, struct oc_row *row)
 	p->span.file = get_str(r);
 	p->span.offset = get_u(r);
 	p->span.len = get_u(r);
+	p->span.line = get_u(r);
 	p->licence = get_str(r);
 	p->parents = get_strs(r, &p->parent_n);
 	p->founders = get_strs(r, &p->founder_n);

@@ -7,7 +7,6 @@
 #include "pipe/pass.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -156,18 +155,6 @@ static bool stop_now(const struct engine *e)
 	return atomic_load_explicit(&e->pass->ctx->cancel, memory_order_relaxed) > 1;
 }
 
-static int fail_in_row(const struct oc_step_run *step, const struct oc_row *row, struct oc_err *err)
-{
-	char place[160];
-
-	if (err->code == OC_OK)
-		oc_fail(err, OC_INTERNAL, NULL, "the stage failed without saying why");
-	snprintf(place, sizeof place, "%.60s: row %.*s", step->name,
-	         (int)(row->ped.key.len < 80 ? row->ped.key.len : 80),
-	         row->ped.key.p ? row->ped.key.p : "");
-	return oc_fail_in(err, place);
-}
-
 static int row_work(struct engine *e, const struct phase *p, struct slot *s, struct oc_row *row,
                     void **scratch, struct oc_err *err)
 {
@@ -186,7 +173,7 @@ static int row_work(struct engine *e, const struct phase *p, struct slot *s, str
 		else
 			rc = def->observe(step->self, scratch[i], row, s->observed, err);
 		if (rc < 0)
-			return fail_in_row(step, row, err);
+			return oc_fail_in_row(step, row, err);
 	}
 	return 0;
 }
@@ -225,7 +212,7 @@ static int ordered(struct engine *e, const struct phase *p, struct slot *s, stru
 			const struct oc_step_run *step = &e->pass->steps[k];
 			if (step->def->ordered(step->self, row, row->notes ? row->notes[k] : NULL,
 			                       &s->states[k], err) < 0)
-				return fail_in_row(step, row, err);
+				return oc_fail_in_row(step, row, err);
 		}
 		if (p->number && (row->fate == OC_LIVE || row->fate == OC_HELD))
 			row->number = e->kept_rows++;
