@@ -445,6 +445,8 @@ struct oc_exchange {
 	uint32_t unknown; /* attempts whose cost is not known */
 	double seconds;
 	double retry_after; /* of the last reply, seconds; < 0 none */
+	bool stopped;       /* given back unanswered because the run is ending; asked again later */
+	bool dead;          /* `error` holds for whatever is sent there: key, credit, no server */
 	void *user;
 };
 
@@ -455,6 +457,8 @@ struct oc_exchange {
  */
 struct oc_llm_host {
 	void *user;
+	/* x->attempts counts the attempt that is about to leave. 0: send; 1: not now, ask again in
+	 * a moment (never for a first attempt); -1: never, call done. */
 	int (*sent)(void *user, struct oc_exchange *x);
 	void (*done)(void *user, struct oc_exchange *x);
 };
@@ -472,6 +476,9 @@ struct oc_llm_def {
 	/* Tokens of a prompt, exact or estimated (never too small when it says exact). */
 	int64_t (*count)(void *self, struct oc_str text, bool *exact);
 	void (*stop)(void *self); /* no new sends; what is in flight is awaited until `close` */
+	/* What a person should know ("waiting 12 s: 429 from http://..."), requests in flight and
+	 * waiting to be sent. May be NULL. */
+	void (*status)(void *self, char text[96], uint32_t *in_flight, uint32_t *waiting);
 	void (*close)(void *self);
 };
 

@@ -39,11 +39,11 @@ struct oc_llm *oc_llm_open(struct oc_llm_model *m, const char *step);
 
 /* Counters of a model, for status.json. */
 struct oc_llm_stats {
-	uint64_t sent, replied, cached, failed, attempts, waiting; /* requests */
-	uint64_t prompt_tokens, completion_tokens, estimated;      /* tokens paid in this run */
-	double cost, unknown_cost, seconds; /* unknown: upper bound of lost attempts */
-	uint32_t in_flight, window;
-	char state[96]; /* "", "waiting 12 s: 429 from http://..." */
+	uint64_t sent, replied, cached, failed, attempts;     /* requests */
+	uint64_t prompt_tokens, completion_tokens, estimated; /* tokens paid in this run */
+	double cost, unknown_cost, seconds;  /* unknown: upper bound of lost attempts */
+	uint32_t in_flight, waiting, window; /* now; waiting: to be sent or sent again */
+	char state[96];                      /* "", "waiting 12 s: 429 from http://..." */
 };
 void oc_llm_model_stats(struct oc_llm_model *m, struct oc_llm_stats *out);
 
