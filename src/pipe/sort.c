@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -24,7 +25,7 @@ struct run {
 /* A run being merged. */
 struct head {
 	struct run run;
-	unsigned char *buf; /* slice of the sort's memory */
+	unsigned char *buf; /* slice of the space */
 	size_t pos, len;    /* of buf */
 	uint64_t prefix;    /* first key bytes of the current record, big end first */
 	uint32_t order;     /* place among the runs: breaks ties */
@@ -42,17 +43,18 @@ struct oc_sort {
 	size_t record, key;
 	size_t memory;
 
-	/* gathering */
+	unsigned char *space; /* (memory), mapped: pages that are not used cost nothing */
+
+	/* gathering: in one half of the space, the other is for the radix passes */
 	unsigned char *rows;
-	size_t row_n, row_cap, row_max; /* row_max: records of half the memory */
+	size_t row_n, row_max;
 
 	struct temp file;
 	struct run *runs;
 	size_t run_n, run_cap;
 
 	/* merging */
-	unsigned char *pool; /* read buffers, then the output buffer */
-	struct head *heads;
+	struct head *heads; /* their buffers and the output buffer share the space */
 	struct head **heap;
 	size_t heap_n;
 	unsigned char *out;
@@ -81,6 +83,14 @@ struct oc_sort *oc_sort_new(struct oc_ctx *ctx, const char *dir, size_t record_l
 	s->memory = (size_t)memory;
 	s->row_max = s->memory / 2 / record_len;
 	s->file.fd = -1;
+	void *space = mmap(NULL, s->memory, PROT_READ | PROT_WRITE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (space == MAP_FAILED) {
+		oc_fail_errno(err, "sort", "cannot get the memory allowed (lower `memory:`)");
+		oc_sort_free(s);
+		return NULL;
+	}
+	s->space = s->rows = space;
 	return s;
 }
 
@@ -148,19 +158,16 @@ static void sort_rows(struct oc_sort *s)
 		for (size_t k = 0; k < s->key; k++)
 			count[k][p[k]]++;
 
-	unsigned char *other = NULL;
+	size_t half = s->row_max * s->record;
+	unsigned char *other = s->rows == s->space ? s->space + half : s->space;
 	for (size_t k = s->key; k-- > 0;) {
 		if (count[k][s->rows[k]] == s->row_n)
 			continue;
-		if (!other)
-			other = oc_alloc(s->row_n * s->record);
 		scatter(s->rows, other, s->row_n, s->record, k, count[k]);
 		unsigned char *swap = s->rows;
 		s->rows = other;
 		other = swap;
-		s->row_cap = s->row_n; /* of the buffer just taken; the other is let go below */
 	}
-	free(other);
 	free(count);
 }
 
@@ -199,13 +206,6 @@ int oc_sort_add(struct oc_sort *s, const void *records, size_t n, struct oc_err 
 				return -1;
 		}
 		size_t take = s->row_max - s->row_n < n ? s->row_max - s->row_n : n;
-		if (s->row_cap - s->row_n < take) {
-			size_t cap = s->row_cap ? s->row_cap * 2 : 1024;
-			while (cap < s->row_n + take)
-				cap *= 2;
-			s->row_cap = cap < s->row_max ? cap : s->row_max;
-			s->rows = oc_realloc(s->rows, s->row_cap * s->record);
-		}
 		memcpy(s->rows + s->row_n * s->record, p, take * s->record);
 		s->row_n += take;
 		p += take * s->record;
@@ -291,16 +291,15 @@ static int merge_open(struct oc_sort *s, size_t first, size_t n, struct oc_err *
 {
 	size_t cap = buffer_of(s, n);
 
-	s->pool = oc_alloc(cap * (n + 1));
 	s->heads = oc_zalloc(n, sizeof *s->heads);
 	s->heap = oc_zalloc(n, sizeof *s->heap);
 	s->heap_n = 0;
-	s->out = s->pool + cap * n;
+	s->out = s->space + cap * n;
 	s->out_cap = cap / s->record;
 	for (size_t i = 0; i < n; i++) {
 		struct head *h = &s->heads[i];
 		*h = (struct head){
-			.run = s->runs[first + i], .buf = s->pool + cap * i, .order = (uint32_t)i};
+			.run = s->runs[first + i], .buf = s->space + cap * i, .order = (uint32_t)i};
 		int rc = refill(s, h, cap, err);
 		if (rc < 0)
 			return -1;
@@ -314,10 +313,8 @@ static int merge_open(struct oc_sort *s, size_t first, size_t n, struct oc_err *
 
 static void merge_close(struct oc_sort *s)
 {
-	free(s->pool);
 	free(s->heads);
 	free(s->heap);
-	s->pool = NULL;
 	s->heads = NULL;
 	s->heap = NULL;
 	s->heap_n = 0;
@@ -400,9 +397,6 @@ int oc_sort_done(struct oc_sort *s, struct oc_err *err)
 	}
 	if (s->row_n && write_run(s, err))
 		return -1;
-	free(s->rows);
-	s->rows = NULL;
-	s->row_cap = 0;
 
 	size_t fan = s->memory / BUFFER_MIN;
 	fan = fan > 3 ? fan - 1 : 2;
@@ -432,7 +426,8 @@ void oc_sort_free(struct oc_sort *s)
 		return;
 	merge_close(s);
 	temp_close(&s->file);
-	free(s->rows);
+	if (s->space)
+		munmap(s->space, s->memory);
 	free(s->runs);
 	free(s->dir);
 	free(s);
