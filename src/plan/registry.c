@@ -8,6 +8,7 @@
 
 #define OC_STAGES(X)                                                                               \
 	X(exact)                                                                                   \
+	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
 	X(words)
 
