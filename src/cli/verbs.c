@@ -1,7 +1,9 @@
 /* verbs.c: every verb, one line each, in the order in which help shows them. */
 #include "cli/verb.h"
 
-#define OC_VERBS(X) X(help)
+#define OC_VERBS(X)                                                                                \
+	X(plan)                                                                                    \
+	X(help)
 
 #define DECLARE(name) extern const struct oc_verb oc_verb_##name;
 OC_VERBS(DECLARE)

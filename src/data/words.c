@@ -34,6 +34,16 @@ static unsigned distance(struct oc_str a, const char *b, size_t bn)
 	return last[bn];
 }
 
+/* "tresh" stands in "threshold": all letters in their order. */
+static bool is_within(struct oc_str word, const char *name)
+{
+	size_t i = 0;
+
+	for (; *name && i < word.len; name++)
+		i += *name == word.p[i];
+	return i == word.len;
+}
+
 const char *oc_nearest(struct oc_str word, const char *const *names, size_t name_n)
 {
 	const char *best = NULL;
@@ -45,12 +55,13 @@ const char *oc_nearest(struct oc_str word, const char *const *names, size_t name
 		size_t len = strlen(names[i]);
 		if (len == 0 || len > NAME_MAX_LEN)
 			continue;
-		/* A third of the letters may be wrong; a common beginning counts as near. */
+		/* A third of the letters may be wrong; a part of the name counts as near. */
 		unsigned limit = (unsigned)((len > word.len ? len : word.len) + 2) / 3;
 		unsigned d = distance(word, names[i], len);
 		if (d > limit && word.len >= 3 &&
 		    (strncmp(names[i], word.p, word.len) == 0 ||
-		     (len >= 3 && strncmp(names[i], word.p, len) == 0)))
+		     (len >= 3 && word.len > len && strncmp(names[i], word.p, len) == 0) ||
+		     (word.len >= 4 && names[i][0] == word.p[0] && is_within(word, names[i]))))
 			d = limit;
 		if (d <= limit && (!best || d < best_d)) {
 			best = names[i];

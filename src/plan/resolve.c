@@ -201,7 +201,9 @@ static const char *type_by_name(struct oc_str path)
 		return "csv";
 	if (ends(path, ".txt") || ends(path, ".md"))
 		return "text";
-	return ends(path, ".jsonl") || ends(path, ".ndjson") ? "jsonl" : NULL;
+	if (ends(path, ".jsonl") || ends(path, ".ndjson") || ends(path, ".json"))
+		return "jsonl";
+	return NULL;
 }
 
 /* Is this the data of a run? Then out/lineage/ holds a file of the same name. */
@@ -248,6 +250,25 @@ static int find_source_type(struct reader *r, yyjson_val *given, const char *wha
 	return 0;
 }
 
+/* The part's table, where `max_row` takes the plan's value for its default. */
+static const struct oc_option *source_options(struct reader *r, const struct oc_source_def *def)
+{
+	struct oc_option *table;
+	size_t n = 0;
+
+	while (def->options && def->options[n].key)
+		n++;
+	table = oc_arena_zalloc(r->arena, (n + 1) * sizeof *table);
+	for (size_t i = 0; i < n; i++) {
+		table[i] = def->options[i];
+		if (strcmp(table[i].key, "max_row") == 0)
+			table[i].def = oc_arena_printf(r->arena, "%llu",
+			                               (unsigned long long)r->plan->max_row)
+			                       .p;
+	}
+	return table;
+}
+
 static int read_source(struct reader *r, yyjson_val *key, yyjson_val *given,
                        struct oc_plan_source *s)
 {
@@ -262,13 +283,13 @@ static int read_source(struct reader *r, yyjson_val *key, yyjson_val *given,
 		return reader_fail(r, given, "%s must be a mapping with at least `path`", what);
 	s->name = oc_arena_str(r->arena, name).p;
 	if (find_source_type(r, given, what, s) < 0 ||
-	    reader_resolve(r, oc_source_common, s->def->options, given, what, &common, &s->opts) <
-	            0 ||
+	    reader_resolve(r, oc_source_common, source_options(r, s->def), given, what, &common,
+	                   &s->opts) < 0 ||
 	    read_origin(r, given, common, what, s) < 0)
 		return -1;
 	s->licence = oc_json_get_str(common, "license");
 	s->format = oc_json_get_str(common, "format");
-	s->id = oc_json_get_str(common, "id");
+	s->id = oc_json_get_str(oc_json_get(s->opts, "id") ? s->opts : common, "id");
 	s->lineage = has_lineage(r, source_path(s->opts));
 	if (s->lineage)
 		s->origin_why = NULL;
