@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "cli/helpers.h"
 #include "cli/verb.h"
 #include "data/opts.h"
 
@@ -159,6 +160,8 @@ int main(int argc, char **argv)
 	bool help = false;
 	int at = verb_at(argc, argv), rc = 0;
 
+	if (argc > 1 && strcmp(argv[1], "__helper") == 0)
+		return oc_helper_main(argc, argv);
 	if (at == 0) {
 		const char *word = argc > 1 ? argv[1] : "";
 		if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)

@@ -16,7 +16,7 @@
 
 #define OC_MODELS(X)
 
-#define OC_LLMS(X)
+#define OC_LLMS(X) X(gguf)
 
 #define DECLARE_STAGE(name)  extern const struct oc_stage_def oc_stage_##name;
 #define DECLARE_SOURCE(name) extern const struct oc_source_def oc_source_##name;
