@@ -1,0 +1,148 @@
+#include "pipe/writer.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+enum side { DATA, LINEAGE, SIDE_N };
+
+static const char *const folders[] = {"data", "lineage"};
+
+struct oc_writer {
+	char dir[PATH_MAX];
+	char split[64];
+	int fd[SIDE_N];
+	unsigned shards; /* begun so far */
+	uint64_t bytes;  /* of data in the open shard */
+	bool open;
+};
+
+static const char *tmp_path(const struct oc_writer *w, enum side side, unsigned shard,
+                            char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%.3800s/%s/.%s-%05u.tmp", w->dir, folders[side], w->split, shard);
+	return path;
+}
+
+int oc_writer_open(struct oc_writer **out, const char *out_dir, const char *split,
+                   struct oc_err *err)
+{
+	struct oc_writer *w = oc_zalloc(1, sizeof *w);
+	char path[PATH_MAX];
+
+	snprintf(w->dir, sizeof w->dir, "%.3800s", out_dir);
+	snprintf(w->split, sizeof w->split, "%.60s", split);
+	for (enum side s = DATA; s < SIDE_N; s++) {
+		snprintf(path, sizeof path, "%.3800s/%s", w->dir, folders[s]);
+		if (oc_mkdirs(path, err)) {
+			free(w);
+			return -1;
+		}
+	}
+	*out = w;
+	return 0;
+}
+
+static int shard_open(struct oc_writer *w, struct oc_err *err)
+{
+	char path[PATH_MAX];
+
+	for (enum side s = DATA; s < SIDE_N; s++) {
+		w->fd[s] = open(tmp_path(w, s, w->shards, path),
+		                O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+		if (w->fd[s] < 0) {
+			oc_fail_errno(err, path, "cannot create");
+			if (s == LINEAGE)
+				close(w->fd[DATA]);
+			return -1;
+		}
+	}
+	w->open = true;
+	w->shards++;
+	w->bytes = 0;
+	return 0;
+}
+
+static int shard_close(struct oc_writer *w, bool sync, struct oc_err *err)
+{
+	char path[PATH_MAX];
+	int rc = 0;
+
+	if (!w->open)
+		return 0;
+	w->open = false;
+	for (enum side s = DATA; s < SIDE_N; s++) {
+		tmp_path(w, s, w->shards - 1, path);
+		if (sync && !rc && fsync(w->fd[s]))
+			rc = oc_fail_errno(err, path, "cannot sync");
+		if (close(w->fd[s]) && !rc && sync)
+			rc = oc_fail_errno(err, path, "cannot close");
+	}
+	return rc;
+}
+
+int oc_writer_add(struct oc_writer *w, struct oc_str data, struct oc_str lineage,
+                  struct oc_err *err)
+{
+	char path[PATH_MAX];
+
+	if (w->open && w->bytes >= OC_SHARD_BYTES && shard_close(w, true, err))
+		return -1;
+	if (!w->open && shard_open(w, err))
+		return -1;
+	w->bytes += data.len;
+	return oc_write_all(w->fd[DATA], data.p, data.len, tmp_path(w, DATA, w->shards - 1, path),
+	                    err) ||
+	                       oc_write_all(w->fd[LINEAGE], lineage.p, lineage.len,
+	                                    tmp_path(w, LINEAGE, w->shards - 1, path), err)
+	               ? -1
+	               : 0;
+}
+
+static int name_shards(struct oc_writer *w, struct oc_err *err)
+{
+	char from[PATH_MAX], to[PATH_MAX];
+
+	/* Lineage first: data that can be loaded always has its pedigree beside it. */
+	for (int s = LINEAGE; s >= DATA; s--)
+		for (unsigned i = 0; i < w->shards; i++) {
+			tmp_path(w, (enum side)s, i, from);
+			snprintf(to, sizeof to, "%.3800s/%s/%s-%05u-of-%05u.jsonl", w->dir,
+			         folders[s], w->split, i, w->shards);
+			if (oc_rename_synced(from, to, err))
+				return -1;
+		}
+	return 0;
+}
+
+int oc_writer_close(struct oc_writer *w, struct oc_err *err)
+{
+	int rc = shard_close(w, true, err);
+
+	if (!rc)
+		rc = name_shards(w, err);
+	if (rc)
+		oc_writer_abandon(w);
+	else
+		free(w);
+	return rc;
+}
+
+void oc_writer_abandon(struct oc_writer *w)
+{
+	struct oc_err ignored = {.code = OC_IO};
+	char path[PATH_MAX];
+
+	if (!w)
+		return;
+	shard_close(w, false, &ignored);
+	for (unsigned i = 0; i < w->shards; i++)
+		for (enum side s = DATA; s < SIDE_N; s++)
+			unlink(tmp_path(w, s, i, path));
+	free(w);
+}
