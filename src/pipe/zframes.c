@@ -39,6 +39,8 @@ int oc_zwriter_open(struct oc_zwriter **out, const char *path, struct oc_err *er
 	w->packed = oc_alloc(w->packed_cap);
 	if (!(w->ctx = ZSTD_createCCtx()))
 		oc_oom(w->packed_cap);
+	ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_compressionLevel, OC_ZFRAME_LEVEL);
+	ZSTD_CCtx_setParameter(w->ctx, ZSTD_c_checksumFlag, 1);
 	*out = w;
 	return 0;
 }
@@ -47,8 +49,7 @@ static int flush(struct oc_zwriter *w, struct oc_err *err)
 {
 	if (!w->len)
 		return 0;
-	size_t n = ZSTD_compressCCtx(w->ctx, w->packed, w->packed_cap, w->frame, w->len,
-	                             OC_ZFRAME_LEVEL);
+	size_t n = ZSTD_compress2(w->ctx, w->packed, w->packed_cap, w->frame, w->len);
 	if (ZSTD_isError(n))
 		return oc_fail(err, OC_INTERNAL, w->path, "cannot compress: %s",
 		               ZSTD_getErrorName(n));
@@ -88,9 +89,9 @@ int oc_zwriter_close(struct oc_zwriter *w, struct oc_err *err)
 
 	if (!rc && fsync(w->fd))
 		rc = oc_fail_errno(err, w->path, "cannot sync");
-	if (!rc && close(w->fd))
+	if (close(w->fd) && !rc)
 		rc = oc_fail_errno(err, w->path, "cannot close");
-	w->fd = rc ? w->fd : -1;
+	w->fd = -1;
 	if (!rc)
 		rc = oc_rename_synced(w->tmp, w->path, err);
 	if (rc)

@@ -1,6 +1,7 @@
 /*
  * zframes.h: .zst files made of independent frames, cut at a fixed uncompressed size, so that their
- * bytes do not depend on how they were fed and any frame can be read alone.
+ * bytes do not depend on how they were fed and any frame can be read alone. Each carries a
+ * checksum.
  */
 #ifndef PIPE_ZFRAMES_H
 #define PIPE_ZFRAMES_H
