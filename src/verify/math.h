@@ -58,10 +58,11 @@ enum oc_math_result oc_math_check(struct oc_math *m, struct oc_str solution, str
 
 /*
  * The final answer of a solution: what follows the last marker ("#### 5", "\boxed{5}", "the answer
- * is 5", "Answer: 5"); a text of one short line is its own answer; with last_number the last number
- * of the text stands in. False: none. O(n).
+ * is 5", "Answer: 5"); a text of one line that reads as mathematics is its own answer; with
+ * last_number the last number of the text stands in. False: none. O(n).
  */
-bool oc_math_extract(struct oc_str text, bool last_number, struct oc_str *answer);
+bool oc_math_extract(struct oc_math *m, struct oc_str text, bool last_number,
+                     struct oc_str *answer);
 
 /*
  * Value of an arithmetic expression ("34 * 12", "\frac{3}{4} + 1"), appended to `value` as "408",
