@@ -4,7 +4,7 @@
  * The two decisions that depend on context fall here: whether a comma groups thousands (never
  * inside brackets, where it separates) and whether `$` is money or a math delimiter.
  */
-#include "verify/math_tree.h"
+#include "verify/math_lex.h"
 
 struct lexer {
 	struct oc_math *m;
@@ -232,29 +232,6 @@ static bool number(struct lexer *l)
 
 /* -------------------------------------------------------------------- words */
 
-static const struct {
-	const char *name;
-	uint8_t fn;
-} functions[] = {
-	{"sqrt", OC_FN_SQRT},     {"cbrt", OC_FN_CBRT},     {"abs", OC_FN_ABS},
-	{"floor", OC_FN_FLOOR},   {"ceil", OC_FN_CEIL},     {"gcd", OC_FN_GCD},
-	{"lcm", OC_FN_LCM},       {"min", OC_FN_MIN},       {"max", OC_FN_MAX},
-	{"mod", OC_FN_MOD},       {"log", OC_FN_LOG},       {"ln", OC_FN_LN},
-	{"exp", OC_FN_EXP},       {"binom", OC_FN_BINOM},   {"sin", OC_FN_OPAQUE},
-	{"cos", OC_FN_OPAQUE},    {"tan", OC_FN_OPAQUE},    {"cot", OC_FN_OPAQUE},
-	{"sec", OC_FN_OPAQUE},    {"csc", OC_FN_OPAQUE},    {"arcsin", OC_FN_OPAQUE},
-	{"arccos", OC_FN_OPAQUE}, {"arctan", OC_FN_OPAQUE}, {"sinh", OC_FN_OPAQUE},
-	{"cosh", OC_FN_OPAQUE},   {"tanh", OC_FN_OPAQUE},   {"dfrac", OC_FN_NONE},
-};
-
-static int function(struct oc_str w)
-{
-	for (size_t k = 0; k < sizeof functions / sizeof functions[0]; k++)
-		if (oc_str_is(w, functions[k].name))
-			return functions[k].fn;
-	return OC_FN_NONE;
-}
-
 /* Two letters that are a word; other pairs are a product of two variables. */
 static bool short_word(struct oc_str w)
 {
@@ -319,7 +296,7 @@ static void word(struct lexer *l)
 			emit(l, OC_TOK_WORD, 1, 1);
 		else
 			emit(l, OC_TOK_NAME, 0, 1);
-	} else if ((fn = function(w)) != OC_FN_NONE) {
+	} else if ((fn = oc_math_function(w)) != OC_FN_NONE) {
 		emit(l, OC_TOK_FUNC, fn, n);
 	} else if (oc_str_is(w, "pi")) {
 		emit(l, OC_TOK_PI, 0, n);
@@ -341,110 +318,6 @@ static void word(struct lexer *l)
 }
 
 /* ------------------------------------------------------------------ commands */
-
-enum { SKIP = 200, TEXT, BEGIN, END_ENV, GREEK };
-
-static const struct {
-	const char *name;
-	uint8_t kind;
-	char sub;
-} commands[] = {
-	{"frac", OC_TOK_FRAC, 0},
-	{"dfrac", OC_TOK_FRAC, 0},
-	{"tfrac", OC_TOK_FRAC, 0},
-	{"cfrac", OC_TOK_FRAC, 0},
-	{"cdot", OC_TOK_OP, '*'},
-	{"times", OC_TOK_OP, '*'},
-	{"ast", OC_TOK_OP, '*'},
-	{"div", OC_TOK_OP, '/'},
-	{"pi", OC_TOK_PI, 0},
-	{"infty", OC_TOK_INF, 0},
-	{"emptyset", OC_TOK_EMPTY, 0},
-	{"varnothing", OC_TOK_EMPTY, 0},
-	{"le", OC_TOK_REL, 'L'},
-	{"leq", OC_TOK_REL, 'L'},
-	{"leqslant", OC_TOK_REL, 'L'},
-	{"ge", OC_TOK_REL, 'G'},
-	{"geq", OC_TOK_REL, 'G'},
-	{"geqslant", OC_TOK_REL, 'G'},
-	{"lt", OC_TOK_REL, '<'},
-	{"gt", OC_TOK_REL, '>'},
-	{"ne", OC_TOK_REL, 'N'},
-	{"neq", OC_TOK_REL, 'N'},
-	{"approx", OC_TOK_REL, 'A'},
-	{"in", OC_TOK_REL, 'I'},
-	{"cup", OC_TOK_SETOP, 'U'},
-	{"cap", OC_TOK_SETOP, 'N'},
-	{"setminus", OC_TOK_SETOP, '\\'},
-	{"pm", OC_TOK_PM, '+'},
-	{"mp", OC_TOK_PM, '-'},
-	{"boxed", OC_TOK_BOXED, 0},
-	{"fbox", OC_TOK_BOXED, 0},
-	{"ldots", OC_TOK_ELLIPSIS, 0},
-	{"dots", OC_TOK_ELLIPSIS, 0},
-	{"cdots", OC_TOK_ELLIPSIS, 0},
-	{"mid", OC_TOK_OP, '|'},
-	{"vert", OC_TOK_OP, '|'},
-	{"lvert", OC_TOK_OP, '|'},
-	{"rvert", OC_TOK_OP, '|'},
-	{"lfloor", OC_TOK_OPEN, 'F'},
-	{"rfloor", OC_TOK_CLOSE, 'F'},
-	{"lceil", OC_TOK_OPEN, 'C'},
-	{"rceil", OC_TOK_CLOSE, 'C'},
-	{"langle", OC_TOK_OPEN, '('},
-	{"rangle", OC_TOK_CLOSE, ')'},
-	{"lbrace", OC_TOK_OPEN, 'S'},
-	{"rbrace", OC_TOK_CLOSE, 'S'},
-	{"degree", OC_TOK_DEGREE, 0},
-	{"left", SKIP, 0},
-	{"right", SKIP, 0},
-	{"big", SKIP, 0},
-	{"Big", SKIP, 0},
-	{"bigl", SKIP, 0},
-	{"bigr", SKIP, 0},
-	{"Bigl", SKIP, 0},
-	{"Bigr", SKIP, 0},
-	{"bigg", SKIP, 0},
-	{"quad", SKIP, 0},
-	{"qquad", SKIP, 0},
-	{"displaystyle", SKIP, 0},
-	{"textstyle", SKIP, 0},
-	{"limits", SKIP, 0},
-	{"therefore", SKIP, 0},
-	{"hline", SKIP, 0},
-	{"text", TEXT, 0},
-	{"textbf", TEXT, 0},
-	{"textit", TEXT, 0},
-	{"textrm", TEXT, 0},
-	{"mbox", TEXT, 0},
-	{"mathrm", TEXT, 0},
-	{"mathbf", TEXT, 0},
-	{"mathit", TEXT, 0},
-	{"mathsf", TEXT, 0},
-	{"mathbb", TEXT, 0},
-	{"mathcal", TEXT, 0},
-	{"operatorname", TEXT, 0},
-	{"rm", SKIP, 0},
-	{"begin", BEGIN, 0},
-	{"end", END_ENV, 0},
-};
-
-static const char greek[] =
-	" alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta kappa lambda mu nu xi "
-        "rho "
-	"sigma tau phi varphi chi psi omega Gamma Delta Theta Lambda Sigma Phi Psi Omega ell ";
-
-static bool is_greek(struct oc_str name)
-{
-	char key[16];
-	if (name.len > sizeof key - 3)
-		return false;
-	key[0] = ' ';
-	memcpy(key + 1, name.p, name.len);
-	key[name.len + 1] = ' ';
-	key[name.len + 2] = 0;
-	return strstr(greek, key) != NULL;
-}
 
 /* \begin{pmatrix}, \begin{array}{cc}: only matrices are known. */
 static void environment(struct lexer *l, size_t len, bool begin)
@@ -495,22 +368,21 @@ static void command(struct lexer *l)
 		}
 	}
 	struct oc_str name = {l->s.p + l->i + 1, n - 1};
-	int fn = function(name);
+	int fn = oc_math_function(name);
 	if (fn != OC_FN_NONE) {
 		emit(l, OC_TOK_FUNC, fn, n)->text = name;
 		return;
 	}
-	for (size_t k = 0; k < sizeof commands / sizeof commands[0]; k++) {
-		if (!oc_str_is(name, commands[k].name))
-			continue;
-		switch (commands[k].kind) {
-		case SKIP:
+	const struct oc_lex_command *c = oc_math_command(name);
+	if (c) {
+		switch (c->kind) {
+		case OC_LEX_SKIP:
 			l->i += n;
 			if ((name.p[0] == 'l' || name.p[0] == 'r') && peek(l, 0) == '.')
 				l->i++; /* \left. has no bracket */
 			l->space = true;
 			return;
-		case TEXT:
+		case OC_LEX_TEXT:
 			l->i += n;
 			while (peek(l, 0) == ' ')
 				l->i++;
@@ -521,73 +393,20 @@ static void command(struct lexer *l)
 			}
 			l->space = true;
 			return;
-		case BEGIN: environment(l, n, true); return;
-		case END_ENV: environment(l, n, false); return;
-		case OC_TOK_OPEN: open_bracket(l, commands[k].sub, n); return;
-		case OC_TOK_CLOSE: close_bracket(l, commands[k].sub, n); return;
-		default: emit(l, commands[k].kind, commands[k].sub, n); return;
+		case OC_LEX_BEGIN: environment(l, n, true); return;
+		case OC_LEX_END_ENV: environment(l, n, false); return;
+		case OC_TOK_OPEN: open_bracket(l, c->sub, n); return;
+		case OC_TOK_CLOSE: close_bracket(l, c->sub, n); return;
+		default: emit(l, c->kind, c->sub, n); return;
 		}
 	}
-	if (is_greek(name))
+	if (oc_math_greek(name))
 		emit(l, OC_TOK_NAME, 0, n)->text = name;
 	else
 		emit(l, OC_TOK_BAD, 0, n);
 }
 
 /* -------------------------------------------------------------- Unicode signs */
-
-static const struct {
-	const char *utf8;
-	uint8_t kind;
-	char sub;
-	uint8_t n, d; /* of a vulgar fraction or superscript */
-} signs[] = {
-	{"\xC3\x97", OC_TOK_OP, '*', 0, 0},              /* × */
-	{"\xC3\xB7", OC_TOK_OP, '/', 0, 0},              /* ÷ */
-	{"\xC2\xB7", OC_TOK_OP, '*', 0, 0},              /* · */
-	{"\xE2\x8B\x85", OC_TOK_OP, '*', 0, 0},          /* ⋅ */
-	{"\xE2\x88\x97", OC_TOK_OP, '*', 0, 0},          /* ∗ */
-	{"\xE2\x88\x92", OC_TOK_OP, '-', 0, 0},          /* − */
-	{"\xE2\x80\x93", OC_TOK_OP, '-', 0, 0},          /* – */
-	{"\xE2\x88\x95", OC_TOK_OP, '/', 0, 0},          /* ∕ */
-	{"\xE2\x81\x84", OC_TOK_OP, '/', 0, 0},          /* ⁄ */
-	{"\xE2\x88\x9A", OC_TOK_FUNC, OC_FN_SQRT, 0, 0}, /* √ */
-	{"\xE2\x88\x9B", OC_TOK_FUNC, OC_FN_CBRT, 0, 0}, /* ∛ */
-	{"\xCF\x80", OC_TOK_PI, 0, 0, 0},                /* π */
-	{"\xE2\x88\x9E", OC_TOK_INF, 0, 0, 0},           /* ∞ */
-	{"\xE2\x89\xA4", OC_TOK_REL, 'L', 0, 0},         /* ≤ */
-	{"\xE2\xA9\xBD", OC_TOK_REL, 'L', 0, 0},         /* ⩽ */
-	{"\xE2\x89\xA5", OC_TOK_REL, 'G', 0, 0},         /* ≥ */
-	{"\xE2\xA9\xBE", OC_TOK_REL, 'G', 0, 0},         /* ⩾ */
-	{"\xE2\x89\xA0", OC_TOK_REL, 'N', 0, 0},         /* ≠ */
-	{"\xE2\x89\x88", OC_TOK_REL, 'A', 0, 0},         /* ≈ */
-	{"\xE2\x88\x88", OC_TOK_REL, 'I', 0, 0},         /* ∈ */
-	{"\xE2\x88\xAA", OC_TOK_SETOP, 'U', 0, 0},       /* ∪ */
-	{"\xE2\x88\xA9", OC_TOK_SETOP, 'N', 0, 0},       /* ∩ */
-	{"\xE2\x88\x85", OC_TOK_EMPTY, 0, 0, 0},         /* ∅ */
-	{"\xC2\xB1", OC_TOK_PM, '+', 0, 0},              /* ± */
-	{"\xE2\x88\x93", OC_TOK_PM, '-', 0, 0},          /* ∓ */
-	{"\xC2\xB0", OC_TOK_DEGREE, 0, 0, 0},            /* ° */
-	{"\xE2\x80\xA6", OC_TOK_ELLIPSIS, 0, 0, 0},      /* … */
-	{"\xE2\x8C\x8A", OC_TOK_OPEN, 'F', 0, 0},
-	{"\xE2\x8C\x8B", OC_TOK_CLOSE, 'F', 0, 0},
-	{"\xE2\x8C\x88", OC_TOK_OPEN, 'C', 0, 0},
-	{"\xE2\x8C\x89", OC_TOK_CLOSE, 'C', 0, 0},
-	{"\xC2\xBD", OC_TOK_NUM, 0, 1, 2},
-	{"\xC2\xBC", OC_TOK_NUM, 0, 1, 4},
-	{"\xC2\xBE", OC_TOK_NUM, 0, 3, 4},
-	{"\xE2\x85\x93", OC_TOK_NUM, 0, 1, 3},
-	{"\xE2\x85\x94", OC_TOK_NUM, 0, 2, 3},
-	{"\xE2\x85\x95", OC_TOK_NUM, 0, 1, 5},
-	{"\xE2\x85\x9B", OC_TOK_NUM, 0, 1, 8},
-	{"\xC2\xB2", OC_TOK_OP, '^', 2, 1},
-	{"\xC2\xB3", OC_TOK_OP, '^', 3, 1},
-	{"\xE2\x82\xAC", OC_TOK_CURRENCY, 'e', 0, 0}, /* € */
-	{"\xC2\xA3", OC_TOK_CURRENCY, 'p', 0, 0},     /* £ */
-	{"\xC2\xA5", OC_TOK_CURRENCY, 'y', 0, 0},     /* ¥ */
-	{"\xE2\x82\xB9", OC_TOK_CURRENCY, 'r', 0, 0}, /* ₹ */
-	{"\xC2\xA2", OC_TOK_CURRENCY, 'c', 0, 0},     /* ¢ */
-};
 
 static bool sign(struct lexer *l)
 {
@@ -599,29 +418,28 @@ static bool sign(struct lexer *l)
 			l->space = true;
 			return true;
 		}
-	for (size_t k = 0; k < sizeof signs / sizeof signs[0]; k++) {
-		if (!starts(l, l->i, signs[k].utf8))
-			continue;
-		size_t n = strlen(signs[k].utf8);
-		if (signs[k].kind == OC_TOK_OPEN) {
-			open_bracket(l, signs[k].sub, n);
-		} else if (signs[k].kind == OC_TOK_CLOSE) {
-			close_bracket(l, signs[k].sub, n);
-		} else if (signs[k].kind == OC_TOK_CURRENCY) {
-			char c = signs[k].sub;
+	const struct oc_lex_sign *g = oc_math_sign((struct oc_str){l->s.p + l->i, l->s.len - l->i});
+	if (g) {
+		size_t n = strlen(g->utf8);
+		if (g->kind == OC_TOK_OPEN) {
+			open_bracket(l, g->sub, n);
+		} else if (g->kind == OC_TOK_CLOSE) {
+			close_bracket(l, g->sub, n);
+		} else if (g->kind == OC_TOK_CURRENCY) {
+			char c = g->sub;
 			emit(l, OC_TOK_CURRENCY, 0, n)->text = c == 'e'   ? OC_LIT("eur")
 			                                       : c == 'p' ? OC_LIT("gbp")
 			                                       : c == 'y' ? OC_LIT("yen")
 			                                       : c == 'r' ? OC_LIT("inr")
 			                                                  : OC_LIT("cent");
-		} else if (signs[k].d) {
-			if (signs[k].kind == OC_TOK_OP)
+		} else if (g->d) {
+			if (g->kind == OC_TOK_OP)
 				emit(l, OC_TOK_OP, '^', 0);
-			struct oc_tok *t = emit(l, OC_TOK_NUM, signs[k].d > 1, n);
-			t->num = (struct oc_rat){signs[k].n, signs[k].d, NULL};
-			t->integer = signs[k].d == 1;
+			struct oc_tok *t = emit(l, OC_TOK_NUM, g->d > 1, n);
+			t->num = (struct oc_rat){g->n, g->d, NULL};
+			t->integer = g->d == 1;
 		} else {
-			emit(l, signs[k].kind, signs[k].sub, n);
+			emit(l, g->kind, g->sub, n);
 		}
 		return true;
 	}
