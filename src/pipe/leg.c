@@ -415,14 +415,22 @@ struct block {
 	uint64_t index, index_sum;
 };
 
+/* A block whose file and index are at hand. */
+struct window {
+	bool open;
+	uint32_t block;
+	int fd;
+	uint64_t *index; /* (rows + 1) */
+};
+
+#define WINDOWS 64 /* 4 GiB of rows can be read in any order without loading an index twice */
+
 struct oc_leg {
 	char *dir;
 	struct block *blocks;
 	uint32_t block_n;
 	uint64_t rows;
-	uint32_t open; /* the block whose index is loaded; block_n = none */
-	int fd;
-	uint64_t *index; /* (rows + 1) */
+	struct window windows[WINDOWS]; /* block b in b % WINDOWS */
 };
 
 static int read_at(const char *path, int fd, void *to, size_t len, uint64_t at, struct oc_err *err)
@@ -506,7 +514,6 @@ int oc_leg_open(struct oc_leg **out, const char *dir, struct oc_err *err)
 	uint32_t n = 0;
 
 	leg->dir = oc_strdup(dir);
-	leg->fd = -1;
 	if (count_blocks(dir, &n, err))
 		goto fail;
 	leg->blocks = oc_zalloc(n, sizeof *leg->blocks);
@@ -527,7 +534,6 @@ int oc_leg_open(struct oc_leg **out, const char *dir, struct oc_err *err)
 			(struct block){leg->rows, t.rows, t.index, t.index_sum};
 		leg->rows += t.rows;
 	}
-	leg->open = leg->block_n;
 	*out = leg;
 	return 0;
 fail:
@@ -535,13 +541,20 @@ fail:
 	return -1;
 }
 
+static void window_close(struct window *w)
+{
+	if (w->open)
+		close(w->fd);
+	free(w->index);
+	*w = (struct window){0};
+}
+
 void oc_leg_close(struct oc_leg *leg)
 {
 	if (!leg)
 		return;
-	if (leg->fd >= 0)
-		close(leg->fd);
-	free(leg->index);
+	for (unsigned i = 0; i < WINDOWS; i++)
+		window_close(&leg->windows[i]);
 	free(leg->blocks);
 	free(leg->dir);
 	free(leg);
@@ -552,28 +565,35 @@ uint64_t oc_leg_rows(const struct oc_leg *leg)
 	return leg->rows;
 }
 
-/* Makes `block` the open one: its file and its index. */
-static int block_open(struct oc_leg *leg, uint32_t block, const char *path, struct oc_err *err)
+static struct window *window_open(struct oc_leg *leg, uint32_t block, const char *path,
+                                  struct oc_err *err)
 {
 	const struct block *b = &leg->blocks[block];
-	size_t len = (size_t)b->rows * sizeof *leg->index;
+	struct window *w = &leg->windows[block % WINDOWS];
+	size_t len = (size_t)b->rows * sizeof *w->index;
 
-	if (leg->open == block)
-		return 0;
-	leg->open = leg->block_n;
-	if (leg->fd >= 0)
-		close(leg->fd);
-	leg->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (leg->fd < 0)
-		return oc_fail_errno(err, path, "cannot open");
-	leg->index = oc_realloc(leg->index, len + sizeof *leg->index);
-	if (read_at(path, leg->fd, leg->index, len, b->index, err))
-		return -1;
-	if (oc_hash64(leg->index, len, 0) != b->index_sum)
-		return damaged(path, "its index was changed", err);
-	leg->index[b->rows] = b->index;
-	leg->open = block;
-	return 0;
+	if (w->open && w->block == block)
+		return w;
+	window_close(w);
+	w->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (w->fd < 0) {
+		oc_fail_errno(err, path, "cannot open");
+		return NULL;
+	}
+	w->open = true;
+	w->block = block;
+	w->index = oc_alloc(len + sizeof *w->index);
+	w->index[b->rows] = b->index;
+	if (read_at(path, w->fd, w->index, len, b->index, err)) {
+		window_close(w);
+		return NULL;
+	}
+	if (oc_hash64(w->index, len, 0) != b->index_sum) {
+		damaged(path, "its index was changed", err);
+		window_close(w);
+		return NULL;
+	}
+	return w;
 }
 
 int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err)
@@ -592,21 +612,22 @@ int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, stru
 	}
 	const struct block *b = &leg->blocks[low];
 	block_path(path, leg->dir, low, "");
-	if (block_open(leg, low, path, err))
+	const struct window *w = window_open(leg, low, path, err);
+	if (!w)
 		return -1;
 
 	uint64_t from = first - b->first, to = from + 1;
 	while (to < b->rows && to - from < batch->row_cap &&
-	       leg->index[to + 1] - leg->index[from] <= OC_BATCH_BYTES)
+	       w->index[to + 1] - w->index[from] <= OC_BATCH_BYTES)
 		to++;
-	size_t len = (size_t)(leg->index[to] - leg->index[from]);
+	size_t len = (size_t)(w->index[to] - w->index[from]);
 	char *bytes = oc_arena_alloc(batch->arena, len);
-	if (read_at(path, leg->fd, bytes, len, leg->index[from], err))
+	if (read_at(path, w->fd, bytes, len, w->index[from], err))
 		return -1;
 
 	for (uint64_t i = from; i < to; i++) {
-		const char *p = bytes + (leg->index[i] - leg->index[from]);
-		size_t room = (size_t)(leg->index[i + 1] - leg->index[i]), body;
+		const char *p = bytes + (w->index[i] - w->index[from]);
+		size_t room = (size_t)(w->index[i + 1] - w->index[i]), body;
 		struct record head;
 		memcpy(&head, p, sizeof head);
 		body = (size_t)head.meta_len + head.raw_len;

@@ -40,8 +40,8 @@ uint64_t oc_leg_rows(const struct oc_leg *leg);
 /*
  * Fills an empty batch with rows from number `first` on, within the limits of a batch and of one
  * block: raw, pedigree, verdicts (verdict_old = verdict_n), fate, `test`, `changed` and number set,
- * root NULL. At least one row unless `first` is the end. O(bytes read), one read a batch;
- * neighbouring reads share the index.
+ * root NULL. At least one row unless `first` is the end. O(bytes read), one read a
+ * batch; a batch of one row (oc_batch_new(1)) makes reading in any order cheap.
  */
 int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err);
 
