@@ -222,7 +222,11 @@ static int keep(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 	                      .unknown = c->x.unknown,
 	                      .unknown_cost = c->unknown_cost};
 
-	return m->store && c->x.attempts ? oc_store_put(m->store, &r, err) : 0;
+	if (!m->store || !c->x.attempts)
+		return 0;
+	if (c->state == OC_REPLY_OK || c->state == OC_REPLY_FAILED)
+		return oc_store_put(m->store, &r, err);
+	return oc_store_drop(m->store, c->key, c->x.unknown, c->unknown_cost, err);
 }
 
 /* Gives twins of a call their own copy of its outcome. Called with the lock held. */
@@ -278,10 +282,8 @@ static void on_done(void *user, struct oc_exchange *x)
 	}
 	dead = x->dead;
 	honest = settle(m, c);
-	/* Before anyone hears of it the reply is in the store. An exchange that was stopped in
-	 * flight leaves its intents open: the store counts them as unknown. */
-	if (c->state == OC_REPLY_OK || c->state == OC_REPLY_FAILED)
-		keep(m, c, &err);
+	/* Before anyone hears of it the reply is in the store. */
+	keep(m, c, &err);
 
 	pthread_mutex_lock(&m->lock);
 	if (err.code)

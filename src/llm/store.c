@@ -110,6 +110,7 @@ static int recover_one(void *user, const struct seg_frame *f, uint64_t offset, c
 	struct recovery *r = user;
 	uint64_t place = (uint64_t)r->seg.id << 32 | offset;
 	struct seg_meta m;
+	struct seg_drop drop;
 	double cost;
 
 	switch (f->type) {
@@ -118,6 +119,14 @@ static int recover_one(void *user, const struct seg_frame *f, uint64_t offset, c
 			break;
 		memcpy(&cost, payload, sizeof cost);
 		intent_add(&r->intents, f->key, place, cost);
+		break;
+	case SEG_DROP:
+		if (f->len != sizeof drop)
+			break;
+		memcpy(&drop, payload, sizeof drop);
+		intent_close(&r->intents, f->key);
+		if (drop.unknown)
+			lost_add(&r->lost, place, drop.unknown, drop.cost);
 		break;
 	case SEG_DICT: r->seg.dict = (uint32_t)offset; break;
 	case SEG_REPLY:
@@ -520,6 +529,36 @@ out:
 	return rc;
 }
 
+static void count_lost(struct oc_store *s, uint64_t place, uint32_t n, double cost)
+{
+	lost_add(&s->lost, place, n, cost);
+	s->unknown_n += n;
+	s->unknown_cost += cost;
+}
+
+int oc_store_drop(struct oc_store *s, struct oc_hash128 key, uint32_t unknown, double unknown_cost,
+                  struct oc_err *err)
+{
+	struct seg_drop drop = {unknown, unknown_cost};
+	int rc = -1;
+
+	pthread_mutex_lock(&s->io);
+	if (writable(s, err) < 0)
+		goto out;
+	uint64_t place = (uint64_t)s->segment << 32 | s->end;
+	s->out.len = 0;
+	seg_frame_add(&s->out, SEG_DROP, key, 0, &drop, sizeof drop);
+	rc = append(s, err);
+	if (rc < 0)
+		goto out;
+	intent_close(&s->intents, key);
+	if (unknown)
+		count_lost(s, place, unknown, unknown_cost);
+out:
+	pthread_mutex_unlock(&s->io);
+	return rc;
+}
+
 int oc_store_put(struct oc_store *s, const struct oc_record *given, struct oc_err *err)
 {
 	struct oc_record r = *given;
@@ -558,11 +597,8 @@ int oc_store_put(struct oc_store *s, const struct oc_record *given, struct oc_er
 	intent_close(&s->intents, r.key);
 	if (recent_add(&s->fresh, (struct index_entry){r.key, place, r.failed}))
 		s->count++;
-	if (r.unknown) {
-		lost_add(&s->lost, place, r.unknown, r.unknown_cost);
-		s->unknown_n += r.unknown;
-		s->unknown_cost += r.unknown_cost;
-	}
+	if (r.unknown)
+		count_lost(s, place, r.unknown, r.unknown_cost);
 out:
 	pthread_mutex_unlock(&s->io);
 	oc_buf_fini(&payload);

@@ -61,6 +61,9 @@ int oc_store_intent(struct oc_store *s, struct oc_hash128 key, double upper_cost
                     struct oc_err *err);
 /* Appends an outcome and closes the intents of its key. The first good reply of a key stays. */
 int oc_store_put(struct oc_store *s, const struct oc_record *r, struct oc_err *err);
+/* Closes the intents of a key whose request was given up without an outcome: asked again later. */
+int oc_store_drop(struct oc_store *s, struct oc_hash128 key, uint32_t unknown, double unknown_cost,
+                  struct oc_err *err);
 /* Attempts whose outcome never came, since the store exists: count and upper bound of cost. */
 void oc_store_unknown(struct oc_store *s, uint64_t *n, double *cost);
 uint64_t oc_store_count(struct oc_store *s); /* good replies */

@@ -16,7 +16,7 @@
 #define SEG_FULL (256u << 20)        /* a record that begins beyond goes into the next segment */
 #define SEG_NEAR ((uint32_t)1 << 31) /* payloads are smaller than this */
 
-enum seg_type { SEG_INTENT = 1, SEG_REPLY = 2, SEG_FAILURE = 3, SEG_DICT = 4 };
+enum seg_type { SEG_INTENT = 1, SEG_REPLY = 2, SEG_FAILURE = 3, SEG_DICT = 4, SEG_DROP = 5 };
 
 struct seg_frame {
 	uint32_t magic;
@@ -37,6 +37,12 @@ struct seg_meta {
 	uint32_t estimated;
 	uint32_t zero;
 	double cost, unknown_cost, seconds, time;
+};
+
+/* Payload of a drop. */
+struct seg_drop {
+	uint64_t unknown;
+	double cost;
 };
 
 /* Appends a whole record to `out`. */
