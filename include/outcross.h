@@ -339,6 +339,8 @@ struct oc_sampling {
 	uint32_t max_len;   /* token models: tokens per item */
 	uint64_t seed;
 	const char *stream; /* name of the random stream */
+	const uint32_t *start; /* (start_n) token models: every item begins with these; or NULL */
+	uint32_t start_n;
 };
 
 /* fit to a set; sample with bias; score; save. Fits from scratch; same input, same bits. */

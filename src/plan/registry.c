@@ -14,7 +14,7 @@
 
 #define OC_SOURCES(X) X(jsonl)
 
-#define OC_MODELS(X)
+#define OC_MODELS(X) X(ngram)
 
 #define OC_LLMS(X) X(gguf)
 
