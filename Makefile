@@ -83,7 +83,7 @@ $(B)/gen/recipes.inc: $(RECIPES) Makefile
 	@mkdir -p $(@D)
 	$(Q)for f in $(RECIPES); do printf '{"%s",\n' "$$(basename $$f .yaml)"; \
 	  sed -e 's/\\/\\\\/g' -e 's/"/\\"/g' -e 's/^/"/' -e 's/$$/\\n"/' $$f; echo '},'; done >$@
-$(B)/src/generate/%.o: $(B)/gen/recipes.inc
+$(B)/src/generate/resolve.o: $(B)/gen/recipes.inc
 
 # ---------------------------------------------------------------------- tests
 $(B)/test/test_%: $(B)/test/test_%.o $(TEST_HELPERS) $(B)/liboutcross.a

@@ -45,24 +45,25 @@ static void skip(struct reader *r)
 	const char *from = r->p;
 
 	while (r->p < r->end) {
-		const char *stop = NULL;
-		if (is_space((unsigned char)*r->p))
+		const char *stop;
+		if (is_space((unsigned char)*r->p)) {
 			r->p++;
-		else if (at(r, "\xc2\xa0")) /* no-break space */
-			r->p += 2;
-		else if (at(r, "//") || *r->p == '#')
-			stop = memchr(r->p, '\n', left(r));
-		else if (at(r, "/*"))
-			for (stop = r->p + 2; stop < r->end; stop++) {
-				if (stop[0] == '/' && stop[-1] == '*' && stop > r->p + 2)
-					break;
-			}
-		else
-			break;
-		if (stop || (r->p < r->end && (*r->p == '/' || *r->p == '#'))) {
-			r->p = stop && stop < r->end ? stop + 1 : r->end;
-			r->repairs |= OC_REPAIR_COMMENT;
+			continue;
 		}
+		if (at(r, "\xc2\xa0")) { /* no-break space */
+			r->p += 2;
+			continue;
+		}
+		if (at(r, "//") || *r->p == '#') {
+			stop = memchr(r->p, '\n', left(r));
+		} else if (at(r, "/*")) {
+			stop = memmem(r->p + 2, left(r) - 2, "*/", 2);
+			stop = stop ? stop + 1 : NULL;
+		} else {
+			break;
+		}
+		r->p = stop ? stop + 1 : r->end;
+		r->repairs |= OC_REPAIR_COMMENT;
 	}
 	r->budget -= r->p - from + 1;
 }
@@ -646,7 +647,7 @@ static bool coerce_number(struct oc_buf *out, yyjson_val *v, bool integer)
 	if (ok && integer) {
 		double d = strtod(oc_buf_cstr(&text), NULL);
 		char *dot = strpbrk(text.p, ".eE");
-		if (dot && (d != (double)(int64_t)d || d > 9e15 || d < -9e15))
+		if (dot && (d > 9e15 || d < -9e15 || d != (double)(int64_t)d))
 			ok = false;
 		else if (dot) {
 			text.len = 0;
