@@ -25,6 +25,10 @@ static const struct oc_option read_table[] = {
 
 #define DERIVED                                                                                    \
 	{.key = "read", .type = OC_OPT_TABLE, .table = read_table, .help = "fields by pattern"},   \
+		{.key = "match",                                                                   \
+	         .type = OC_OPT_MAP,                                                               \
+	         .def = "{}",                                                                      \
+	         .help = "patterns that fields must match: {answer: '^[0-9]+$'}"},                 \
 		{.key = "compute",                                                                 \
 	         .type = OC_OPT_MAP,                                                               \
 	         .def = "{}",                                                                      \
@@ -279,6 +283,12 @@ struct oc_derive {
 		enum function function;
 	} * computed; /* (computed_n) */
 	size_t computed_n;
+	struct match {
+		struct oc_str field;
+		struct oc_pattern *pattern;
+		const char *rule; /* "other_answer" */
+	} * match;                /* (match_n) */
+	size_t match_n;
 	struct only {
 		struct oc_str field;
 		struct oc_str *allowed; /* (allowed_n) */
@@ -332,8 +342,8 @@ int oc_derive_open(struct oc_derive **out, yyjson_val *block, const char *where,
 {
 	struct oc_arena *a = oc_arena_new();
 	struct oc_derive *d = oc_arena_zalloc(a, sizeof *d);
-	yyjson_val *read = oc_json_get(block, "read"), *only = oc_json_get(block, "only"), *key,
-		   *val;
+	yyjson_val *read = oc_json_get(block, "read"), *only = oc_json_get(block, "only"),
+		   *match = oc_json_get(block, "match"), *key, *val;
 	size_t i, n, j, m;
 
 	d->arena = a;
@@ -344,6 +354,15 @@ int oc_derive_open(struct oc_derive **out, yyjson_val *block, const char *where,
 	}
 	if (add_computed(d, oc_json_get(block, "compute"), where, err))
 		goto fail;
+	d->match = oc_arena_zalloc(a, (yyjson_obj_size(match) + 1) * sizeof *d->match);
+	yyjson_obj_foreach(match, i, n, key, val)
+	{
+		struct match *o = &d->match[d->match_n++];
+		o->field = oc_arena_str(a, oc_json_str(key));
+		o->rule = oc_arena_printf(a, "other_%.*s", OC_ARG(o->field)).p;
+		if (oc_pattern_open(&o->pattern, oc_json_str(val), where, err))
+			goto fail;
+	}
 	d->only = oc_arena_zalloc(a, (yyjson_obj_size(only) + 1) * sizeof *d->only);
 	yyjson_obj_foreach(only, i, n, key, val)
 	{
@@ -374,6 +393,8 @@ void oc_derive_close(struct oc_derive *d)
 	if (!d)
 		return;
 	oc_pattern_close(d->pattern);
+	for (size_t i = 0; i < d->match_n; i++)
+		oc_pattern_close(d->match[i].pattern);
 	oc_arena_free(d->arena);
 }
 
@@ -499,6 +520,13 @@ yyjson_val *oc_derive(struct oc_derive *d, struct oc_arena *a, yyjson_val *value
 		value = joined(a, &b, value, err);
 		if (!value)
 			goto out;
+	}
+	for (size_t i = 0; i < d->match_n; i++) {
+		struct oc_str s = value_str(a, oc_json_path(value, d->match[i].field));
+		if (!oc_pattern_match(d->match[i].pattern, s, 0)) {
+			*why = d->match[i].rule;
+			goto out;
+		}
 	}
 	for (size_t i = 0; i < d->only_n; i++) {
 		struct oc_str s = value_str(a, oc_json_path(value, d->only[i].field));

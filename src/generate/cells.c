@@ -82,8 +82,8 @@ int oc_cells_open(struct oc_recipe *r, yyjson_val *ask, yyjson_val *stratify, st
 			r->asked_digits |= 1u << (d - 1);
 		oc_buf_fini(&b);
 	}
-	r->cell_field = oc_arena_zalloc(r->arena, (yyjson_arr_size(stratify) + 1) *
-	                                                  sizeof *r->cell_field);
+	r->cell_field =
+		oc_arena_zalloc(r->arena, (yyjson_arr_size(stratify) + 1) * sizeof *r->cell_field);
 	yyjson_arr_foreach(stratify, i, n, v)
 	{
 		if (yyjson_equals_str(v, "none"))

@@ -132,10 +132,11 @@ int oc_recipe_verdict(struct oc_recipe *r, struct oc_err *err)
 		              (unsigned long long)c->quota);
 	}
 	if (cells.len)
-		rc = oc_fail(err, OC_SHORTAGE, r->name,
-		             "the quotas of `stratify` are not filled after %llu requests (%.500s): "
-		             "%s",
-		             (unsigned long long)r->count.requests, oc_buf_cstr(&cells), how);
+		rc = oc_fail(
+			err, OC_SHORTAGE, r->name,
+			"the quotas of `stratify` are not filled after %llu requests (%.500s): "
+			"%s",
+			(unsigned long long)r->count.requests, oc_buf_cstr(&cells), how);
 	else if (r->exact && r->count.kept < r->rows)
 		rc = oc_fail(err, OC_SHORTAGE, r->name,
 		             "%llu of %llu rows were kept after %llu requests: %s, or set "

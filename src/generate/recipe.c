@@ -111,9 +111,8 @@ int oc_recipe_open(struct oc_recipe **out, const struct oc_recipe_in *in, struct
 	if (oc_seeder_once(r->seeder) && r->expected > oc_seeder_rows(r->seeder) * r->samples)
 		r->expected = oc_seeder_rows(r->seeder) * r->samples;
 	r->max_rounds = (uint64_t)oc_json_get_int(r->opts, "max_rounds", INT64_MAX);
-	r->max_requests =
-		(uint64_t)oc_json_get_int(r->opts, "max_requests",
-	                                  (int64_t)(20 * (r->expected > 5 ? r->expected : 5)));
+	r->max_requests = (uint64_t)oc_json_get_int(
+		r->opts, "max_requests", (int64_t)(20 * (r->expected > 5 ? r->expected : 5)));
 	if (!r->rows && !oc_seeder_once(r->seeder)) {
 		oc_fail(err, OC_PLAN, r->name,
 		        "`rows: 0` means until the seeds are used up, and this recipe draws them "
@@ -217,8 +216,8 @@ static struct oc_row *new_row(struct oc_recipe *r, const struct oc_slot *slot, s
 
 	row->raw = oc_arena_str(a, raw);
 	row->arena = a;
-	ped->key = oc_arena_printf(a, "%s:%llu.%zu", r->name, (unsigned long long)slot->number,
-	                           index);
+	ped->key =
+		oc_arena_printf(a, "%s:%llu.%zu", r->name, (unsigned long long)slot->number, index);
 	ped->origin = OC_SYNTHETIC;
 	ped->source = r->source;
 	ped->row = r->count.made++;

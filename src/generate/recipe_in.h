@@ -44,7 +44,7 @@ struct oc_recipe {
 	const char *name;     /* the step's */
 	struct oc_str recipe; /* "arithmetic" */
 	yyjson_val *opts, *call, *keep;
-	struct oc_scope scope; /* the options */
+	struct oc_scope scope;       /* the options */
 	struct oc_template *text[3]; /* system, user, completion */
 	struct oc_seeder *seeder;
 	struct oc_parser *parser;

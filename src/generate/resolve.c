@@ -18,11 +18,12 @@ static const struct {
 	const char *name, *text;
 } builtin[] = {
 #include "recipes.inc"
+	{NULL, NULL},
 };
 
 const char *oc_recipe_builtin(struct oc_str name)
 {
-	for (size_t i = 0; i < sizeof builtin / sizeof *builtin; i++)
+	for (size_t i = 0; builtin[i].name; i++)
 		if (oc_str_is(name, builtin[i].name))
 			return builtin[i].text;
 	return NULL;
@@ -30,7 +31,7 @@ const char *oc_recipe_builtin(struct oc_str name)
 
 const char *oc_recipe_name(unsigned i)
 {
-	return i < sizeof builtin / sizeof *builtin ? builtin[i].name : NULL;
+	return i < sizeof builtin / sizeof *builtin - 1 ? builtin[i].name : NULL;
 }
 
 /* ------------------------------------------------------------------ option table */
@@ -276,34 +277,43 @@ static int concrete(const struct maker *m, struct oc_buf *b, yyjson_val *v)
 	return 1;
 }
 
-/* `when:` and `unless:` of a step. 1: it is taken. */
+/* Whether a condition ("{{ chat or word_problems }}") holds for the options. -1: an error. */
+static int holds(const struct maker *m, struct oc_str cond)
+{
+	struct oc_buf text = {0};
+	struct oc_template *t;
+	int rc;
+
+	cond = oc_str_trim(cond);
+	if (oc_str_starts(cond, "{{") && cond.len >= 4)
+		cond = (struct oc_str){cond.p + 2, cond.len - 4};
+	oc_buf_printf(&text, "{{ if %.*s }}1{{ end }}", OC_ARG(cond));
+	t = oc_template_compile(m->arena, oc_buf_view(&text), m->name, m->err);
+	text.len = 0;
+	rc = t ? oc_template_render(t, &m->scope, 16, &text, m->err) : -1;
+	rc = rc ? -1 : text.len > 0;
+	oc_buf_fini(&text);
+	return rc;
+}
+
+/* `when:` (all of a list) and `unless:` (none of it) of a step. 1: it is taken; -1: an error. */
 static int wanted(const struct maker *m, yyjson_val *step)
 {
 	static const char *const words[] = {"when", "unless"};
-	int take = 1;
 
-	for (int i = 0; i < 2; i++) {
-		struct oc_str cond = oc_json_get_str(step, words[i]);
-		struct oc_buf text = {0};
-		struct oc_template *t;
-		if (!cond.len)
-			continue;
-		oc_buf_puts(&text, "{{ if ");
-		cond = oc_str_trim(cond);
-		if (oc_str_starts(cond, "{{") && cond.len >= 4)
-			cond = (struct oc_str){cond.p + 2, cond.len - 4};
-		oc_buf_str(&text, cond);
-		oc_buf_puts(&text, " }}1{{ end }}");
-		t = oc_template_compile(m->arena, oc_buf_view(&text), m->name, m->err);
-		text.len = 0;
-		int rc = t ? oc_template_render(t, &m->scope, 16, &text, m->err) : -1;
-		if (!rc && (text.len > 0) != (i == 0))
-			take = 0;
-		oc_buf_fini(&text);
-		if (rc)
-			return -1;
+	for (int w = 0; w < 2; w++) {
+		yyjson_val *cond = oc_json_get(step, words[w]);
+		size_t n = yyjson_is_arr(cond) ? yyjson_arr_size(cond) : cond != NULL;
+		for (size_t i = 0; i < n; i++) {
+			yyjson_val *one = yyjson_is_arr(cond) ? yyjson_arr_get(cond, i) : cond;
+			int yes = holds(m, oc_json_str(one));
+			if (yes < 0)
+				return -1;
+			if (yes == w)
+				return 0;
+		}
 	}
-	return take;
+	return 1;
 }
 
 static int block_of(yyjson_val *step, yyjson_val **opts)
@@ -330,8 +340,9 @@ static int write_steps(const struct maker *m, struct oc_buf *b, yyjson_val *step
 		int block = block_of(step, &opts), take = block < 0 ? 0 : wanted(m, step);
 		if (take < 0)
 			goto out;
-		if (block < 0 || yyjson_obj_size(step) > 1 + !!oc_json_get(step, "when") +
-		                                                 !!oc_json_get(step, "unless")) {
+		size_t others = oc_json_get(step, "when") ? 1 : 0;
+		others += oc_json_get(step, "unless") ? 1 : 0;
+		if (block < 0 || yyjson_obj_size(step) != 1 + others) {
 			oc_fail(m->err, OC_PLAN, m->name,
 			        "step %zu of recipe %s must be one of seed, prompt, call, parse, "
 			        "expand, keep (with when: or unless:)",

@@ -21,10 +21,8 @@ void oc_prompt_scope(struct oc_recipe *r, const struct oc_prompt *p, struct oc_s
                      struct oc_scope *seeds, struct oc_scope *seed)
 {
 	*ask = (struct oc_scope){.up = &r->scope, .name = OC_LIT("ask"), .value = p->ask};
-	*seeds = (struct oc_scope){.up = ask,
-	                           .name = OC_LIT("seeds"),
-	                           .list = p->shown_value,
-	                           .list_n = p->shown.n};
+	*seeds = (struct oc_scope){
+		.up = ask, .name = OC_LIT("seeds"), .list = p->shown_value, .list_n = p->shown.n};
 	*seed = (struct oc_scope){.up = seeds,
 	                          .name = OC_LIT("seed"),
 	                          .value = p->shown.n ? p->shown.seed[0].value : NULL};
@@ -75,8 +73,8 @@ void oc_prompt_parents(struct oc_recipe *r, const struct oc_prompt *p, struct oc
 }
 
 /* Draws the seeds and renders the texts. 1: made; 0: no seeds are left. */
-static int make_prompt(struct oc_recipe *r, struct oc_arena *a, struct oc_prompt *p, uint64_t number,
-                       yyjson_val *ask_for, struct oc_err *err)
+static int make_prompt(struct oc_recipe *r, struct oc_arena *a, struct oc_prompt *p,
+                       uint64_t number, yyjson_val *ask_for, struct oc_err *err)
 {
 	struct oc_scope ask, seeds, seed;
 	struct oc_buf text = {0}, out = {0};
@@ -281,8 +279,7 @@ static int receive(struct oc_recipe *r, struct oc_err *err)
 
 static int fill_window(struct oc_recipe *r, struct oc_err *err)
 {
-	while (r->sent < r->slot_n &&
-	       r->llm->ops->pending(r->llm) < r->llm->ops->window(r->llm)) {
+	while (r->sent < r->slot_n && r->llm->ops->pending(r->llm) < r->llm->ops->window(r->llm)) {
 		if (send(r, r->sent, r->max_tokens, err))
 			return -1;
 		r->sent++;
@@ -354,9 +351,7 @@ int oc_round_next(struct oc_recipe *r, struct oc_err *err)
 			r->stopped_by = oc_arena_str(r->arena, s->reply.error);
 		}
 		break;
-	default:
-		r->round_failed += s->reply.state == OC_REPLY_FAILED;
-		rc = oc_slot_rows(r, s, err);
+	default: r->round_failed += s->reply.state == OC_REPLY_FAILED; rc = oc_slot_rows(r, s, err);
 	}
 	if (r->round_failed == r->slot_n && r->at == r->slot_n) {
 		r->stopped = OC_NET;

@@ -37,8 +37,8 @@ yyjson_val *oc_block_find(yyjson_val *steps, enum oc_block block);
 
 /*
  * Fields that are made from others, for seeds and for items alike: `read` (a pattern whose named
- * groups become fields), `compute` ({digits: {digits_of: expression}}), and `only` ({op: [+, -]}),
- * which turns away what lies outside.
+ * groups become fields), `compute` ({digits: {digits_of: expression}}), and `match` ({answer:
+ * '^[0-9]+$'}) and `only` ({op: [+, -]}), which turn away what lies outside.
  */
 struct oc_derive;
 /* From the members read, compute and only of a block. */

@@ -343,9 +343,18 @@ static void apply(enum filter f, struct oc_buf *out, size_t from)
 	}
 }
 
-/* Appends the first alternative that is not empty. 1: something was appended. */
+static bool truth(struct oc_str s)
+{
+	return s.len && !oc_str_is(s, "false") && !oc_str_is(s, "0") && !oc_str_is(s, "[]") &&
+	       !oc_str_is(s, "{}");
+}
+
+/*
+ * Appends the first alternative that is not empty (for a condition: that is true). 1: something was
+ * appended.
+ */
 static int put(const struct oc_template *t, const struct expr *e, const struct oc_scope *scope,
-               struct oc_buf *out, struct oc_err *err)
+               bool condition, struct oc_buf *out, struct oc_err *err)
 {
 	size_t from = out->len;
 
@@ -353,7 +362,7 @@ static int put(const struct oc_template *t, const struct expr *e, const struct o
 		const struct term *m = &e->term[i];
 		if (m->literal) {
 			oc_buf_str(out, m->text);
-			continue;
+			break;
 		}
 		struct found f = look(scope, m->text);
 		if (!f.known)
@@ -370,16 +379,12 @@ static int put(const struct oc_template *t, const struct expr *e, const struct o
 			oc_buf_u64(out, f.number);
 		else
 			oc_value_text(out, f.value);
+		if (condition && !truth((struct oc_str){out->p + from, out->len - from}))
+			out->len = from;
 	}
 	for (unsigned i = 0; i < e->filter_n; i++)
 		apply(e->filter[i], out, from);
 	return out->len > from;
-}
-
-static bool truth(struct oc_str s)
-{
-	return s.len && !oc_str_is(s, "false") && !oc_str_is(s, "0") && !oc_str_is(s, "[]") &&
-	       !oc_str_is(s, "{}");
 }
 
 struct render {
@@ -397,13 +402,13 @@ static int walk(const struct render *r, size_t at, size_t end, const struct oc_s
 		switch (n->kind) {
 		case TEXT: oc_buf_str(r->out, n->text); break;
 		case VALUE:
-			if (put(r->t, &n->expr, scope, r->out, r->err) < 0)
+			if (put(r->t, &n->expr, scope, false, r->out, r->err) < 0)
 				return -1;
 			break;
 		case IF: {
-			if (put(r->t, &n->expr, scope, r->out, r->err) < 0)
+			int yes = put(r->t, &n->expr, scope, true, r->out, r->err);
+			if (yes < 0)
 				return -1;
-			bool yes = truth((struct oc_str){r->out->p + from, r->out->len - from});
 			r->out->len = from;
 			if (!yes)
 				at = n->jump - 1;
