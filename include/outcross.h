@@ -159,6 +159,7 @@ struct oc_row {
 	uint32_t verdict_n, verdict_cap;
 	uint32_t verdict_old; /* of these, given by earlier passes and counted already */
 	enum oc_fate fate;
+	bool old;        /* comes from an earlier pass: counted already */
 	bool test;       /* drawn for the held-out split: no stage may see it */
 	bool changed;    /* raw differs from the source's bytes */
 	uint64_t number; /* position in the leg this pass writes, from 0, in priority order */

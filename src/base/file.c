@@ -85,7 +85,7 @@ int oc_rename_synced(const char *from, const char *to, struct oc_err *err)
 	return oc_fsync_dir(to, err);
 }
 
-int oc_file_write(const char *path, const void *p, size_t len, struct oc_err *err)
+static int write_file(const char *path, const void *p, size_t len, bool sync, struct oc_err *err)
 {
 	char tmp[PATH_MAX];
 
@@ -94,15 +94,27 @@ int oc_file_write(const char *path, const void *p, size_t len, struct oc_err *er
 	if (fd < 0)
 		return oc_fail_errno(err, path, "cannot create");
 	int rc = oc_write_all(fd, p, len, path, err);
-	if (!rc && fsync(fd))
+	if (!rc && sync && fsync(fd))
 		rc = oc_fail_errno(err, path, "cannot sync");
 	if (close(fd) && !rc)
 		rc = oc_fail_errno(err, path, "cannot close");
-	if (!rc)
-		rc = oc_rename_synced(tmp, path, err);
+	if (!rc && rename(tmp, path))
+		rc = oc_fail_errno(err, path, "cannot rename into place");
+	if (!rc && sync)
+		rc = oc_fsync_dir(path, err);
 	if (rc)
 		unlink(tmp);
 	return rc;
+}
+
+int oc_file_write(const char *path, const void *p, size_t len, struct oc_err *err)
+{
+	return write_file(path, p, len, true, err);
+}
+
+int oc_file_replace(const char *path, const void *p, size_t len, struct oc_err *err)
+{
+	return write_file(path, p, len, false, err);
 }
 
 int oc_mkdirs(const char *path, struct oc_err *err)

@@ -12,6 +12,9 @@ int oc_file_read(const char *path, size_t max, struct oc_buf *out, struct oc_err
 /* Writes to PATH.tmp, fsyncs, renames, fsyncs the folder. */
 int oc_file_write(const char *path, const void *p, size_t len, struct oc_err *err);
 
+/* The same without fsync, for files that may be lost with the power (status). */
+int oc_file_replace(const char *path, const void *p, size_t len, struct oc_err *err);
+
 /* write(2) until all is written or an error came. `path` is for the message. */
 int oc_write_all(int fd, const void *p, size_t len, const char *path, struct oc_err *err);
 

@@ -431,6 +431,7 @@ struct oc_leg {
 	uint32_t block_n;
 	uint64_t rows;
 	struct window windows[WINDOWS]; /* block b in b % WINDOWS */
+	const uint8_t *test;            /* a bit per row, or NULL: as stored */
 };
 
 static int read_at(const char *path, int fd, void *to, size_t len, uint64_t at, struct oc_err *err)
@@ -565,6 +566,11 @@ uint64_t oc_leg_rows(const struct oc_leg *leg)
 	return leg->rows;
 }
 
+void oc_leg_mark_test(struct oc_leg *leg, const uint8_t *bits)
+{
+	leg->test = bits;
+}
+
 static struct window *window_open(struct oc_leg *leg, uint32_t block, const char *path,
                                   struct oc_err *err)
 {
@@ -596,35 +602,34 @@ static struct window *window_open(struct oc_leg *leg, uint32_t block, const char
 	return w;
 }
 
-int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err)
+/* The block that holds a row, its window open; NULL on error. */
+static const struct block *find_block(struct oc_leg *leg, uint64_t row, const struct window **w,
+                                      char path[PATH_MAX], struct oc_err *err)
 {
-	char path[PATH_MAX];
 	uint32_t low = 0, high = leg->block_n;
 
-	if (first >= leg->rows)
-		return 0;
 	while (high - low > 1) {
 		uint32_t mid = low + (high - low) / 2;
-		if (leg->blocks[mid].first <= first)
+		if (leg->blocks[mid].first <= row)
 			low = mid;
 		else
 			high = mid;
 	}
-	const struct block *b = &leg->blocks[low];
 	block_path(path, leg->dir, low, "");
-	const struct window *w = window_open(leg, low, path, err);
-	if (!w)
-		return -1;
+	*w = window_open(leg, low, path, err);
+	return *w ? &leg->blocks[low] : NULL;
+}
 
-	uint64_t from = first - b->first, to = from + 1;
-	while (to < b->rows && to - from < batch->row_cap &&
-	       w->index[to + 1] - w->index[from] <= OC_BATCH_BYTES)
-		to++;
+/* Rows from..to-1 of a block, appended to the batch. */
+static int read_rows(const struct oc_leg *leg, const struct block *b, const struct window *w,
+                     uint64_t from, uint64_t to, struct oc_batch *batch, const char *path,
+                     struct oc_err *err)
+{
 	size_t len = (size_t)(w->index[to] - w->index[from]);
 	char *bytes = oc_arena_alloc(batch->arena, len);
+
 	if (read_at(path, w->fd, bytes, len, w->index[from], err))
 		return -1;
-
 	for (uint64_t i = from; i < to; i++) {
 		const char *p = bytes + (w->index[i] - w->index[from]);
 		size_t room = (size_t)(w->index[i + 1] - w->index[i]), body;
@@ -640,7 +645,49 @@ int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, stru
 		if (r.bad || r.p != r.end)
 			return damaged_row(path, i, err);
 		row->raw = (struct oc_str){p + head.meta_len, head.raw_len};
-		row->number = first + (i - from);
+		row->number = b->first + i;
+		if (leg->test)
+			row->test = leg->test[row->number >> 3] >> (row->number & 7) & 1;
+	}
+	return 0;
+}
+
+int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err)
+{
+	char path[PATH_MAX];
+	const struct window *w;
+	const struct block *b;
+
+	if (first >= leg->rows)
+		return 0;
+	if (!(b = find_block(leg, first, &w, path, err)))
+		return -1;
+	uint64_t from = first - b->first, to = from + 1;
+	while (to < b->rows && to - from < batch->row_cap &&
+	       w->index[to + 1] - w->index[from] <= OC_BATCH_BYTES)
+		to++;
+	return read_rows(leg, b, w, from, to, batch, path, err);
+}
+
+int oc_leg_pick(struct oc_leg *leg, const uint64_t *rows, uint64_t row_n, struct oc_batch *batch,
+                uint64_t *taken, struct oc_err *err)
+{
+	char path[PATH_MAX];
+	uint64_t bytes = 0;
+	const struct window *w;
+	const struct block *b;
+
+	*taken = 0;
+	while (*taken < row_n && batch->row_n < batch->row_cap) {
+		if (!(b = find_block(leg, rows[*taken], &w, path, err)))
+			return -1;
+		uint64_t from = rows[*taken] - b->first;
+		bytes += w->index[from + 1] - w->index[from];
+		if (batch->row_n && bytes > OC_BATCH_BYTES)
+			break;
+		if (read_rows(leg, b, w, from, from + 1, batch, path, err))
+			return -1;
+		++*taken;
 	}
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #define OC_STAGES(X)                                                                               \
 	X(exact)                                                                                   \
+	X(hold)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
 	X(words)

@@ -70,6 +70,11 @@ int oc_rundb_commit(struct oc_rundb *r, struct oc_err *err)
 	return oc_db_run(r->db, err, "COMMIT", "");
 }
 
+int oc_rundb_rollback(struct oc_rundb *r, struct oc_err *err)
+{
+	return oc_db_run(r->db, err, "ROLLBACK", "");
+}
+
 int oc_rundb_set(struct oc_rundb *r, const char *key, struct oc_str value, struct oc_err *err)
 {
 	return oc_db_run(r->db, err, "INSERT OR REPLACE INTO meta VALUES (?, ?)", "ss", oc_str(key),

@@ -48,6 +48,7 @@ int oc_rundb_forget_pass(struct oc_rundb *db, const char *pass, struct oc_err *e
 int oc_rundb_reply(struct oc_rundb *db, struct oc_str key, const char *step, struct oc_err *err);
 int oc_rundb_begin(struct oc_rundb *db, struct oc_err *err);
 int oc_rundb_commit(struct oc_rundb *db, struct oc_err *err);
+int oc_rundb_rollback(struct oc_rundb *db, struct oc_err *err);
 /* Visits the keys of all replies used, in order of use. */
 int oc_rundb_replies(struct oc_rundb *db,
                      int (*fn)(void *user, struct oc_str key, struct oc_str step), void *user,

@@ -1,0 +1,332 @@
+/*
+ * The last pass: train rows in the order of the selection, held-out rows, and whatever stays behind
+ * (held, refused, unused), each with its pedigree. All files appear under their names at the end.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "data/format.h"
+#include "pipe/writer.h"
+#include "pipe/zframes.h"
+#include "plan/columns.h"
+#include "plan/measures.h"
+#include "plan/people.h"
+#include "plan/select.h"
+
+struct output {
+	struct oc_run *run;
+	struct oc_leg *leg;
+	const struct oc_selection *sel;
+	struct oc_people *people;
+	struct oc_columns *columns;
+	struct oc_measures *measures;
+	int format;      /* enum oc_format, or -1: as they are */
+	uint64_t *order; /* leg rows in the order fed: train, test, the others */
+	uint64_t end[3]; /* of each part in `order` */
+	uint64_t at;
+	struct oc_writer *split[2];             /* train, test */
+	struct oc_zwriter *rest[OC_UNUSED + 1]; /* by fate */
+};
+
+/* --------------------------------------------------------------------- feed */
+
+static void set_order(struct output *o)
+{
+	const struct oc_selection *sel = o->sel;
+	uint64_t n = sel->train_n;
+
+	o->order = oc_alloc((sel->train_n + sel->row_n) * sizeof *o->order);
+	if (n)
+		memcpy(o->order, sel->train, n * sizeof *o->order);
+	o->end[0] = n;
+	for (uint64_t i = 0; i < sel->row_n; i++)
+		if (sel->fate[i] == OC_SELECT_TEST)
+			o->order[n++] = i;
+	o->end[1] = n;
+	for (uint64_t i = 0; i < sel->row_n; i++)
+		if (sel->fate[i] > OC_SELECT_TEST)
+			o->order[n++] = i;
+	o->end[2] = n;
+}
+
+/* A batch is of one part: its rows go to one place. */
+static int feed(void *user, struct oc_batch *batch, struct oc_err *err)
+{
+	struct output *o = user;
+	uint64_t taken;
+	int part = 0;
+
+	while (part < 3 && o->at >= o->end[part])
+		part++;
+	if (part == 3)
+		return 0;
+	if (oc_leg_pick(o->leg, o->order + o->at, o->end[part] - o->at, batch, &taken, err))
+		return -1;
+	o->at += taken;
+	return 1;
+}
+
+/* ------------------------------------------------------------ rows, on workers */
+
+static enum oc_select_fate fate_of(const struct output *o, const struct oc_row *row)
+{
+	return o->sel->fate[o->order[row->number]];
+}
+
+static int settle(struct output *o, struct oc_row *row, struct oc_err *err)
+{
+	switch (fate_of(o, row)) {
+	case OC_SELECT_WAIT:
+	case OC_SELECT_UNSEEN: row->fate = OC_HELD; break;
+	case OC_SELECT_DROPPED: row->fate = OC_REJECTED; break;
+	case OC_SELECT_UNUSED:
+		if (oc_people_apply(o->people, row, err) < 0)
+			return -1;
+		row->fate = OC_UNUSED;
+		break;
+	case OC_SELECT_LIVE:
+	case OC_SELECT_REFUSED: return oc_people_apply(o->people, row, err) < 0 ? -1 : 0;
+	case OC_SELECT_TEST: break;
+	}
+	return 0;
+}
+
+/* Into the output's format; a row that has no place in it stops the run. */
+static int reformat(struct output *o, struct oc_row *row, struct oc_err *err)
+{
+	const struct oc_plan *plan = o->run->plan;
+	struct oc_buf text = {0}, why = {0};
+	int from = oc_format_detect(row->root), rc = 0;
+
+	if (row->ped.source < plan->source_n && plan->sources[row->ped.source].format.len)
+		from = oc_format_parse(plan->sources[row->ped.source].format);
+	if (from < 0)
+		rc = oc_fail(err, OC_GATE, "output",
+		             "row %.*s is in no format that is known: name its source's `format:`",
+		             OC_ARG(row->ped.key));
+	else if (!oc_format_convert(row, (enum oc_format)from, (enum oc_format)o->format, &text,
+	                            &why))
+		rc = oc_fail(err, OC_GATE, "output", "row %.*s cannot be written as %s: %s",
+		             OC_ARG(row->ped.key), oc_format_name((enum oc_format)o->format),
+		             oc_buf_cstr(&why));
+	else if (!oc_str_eq(oc_buf_view(&text), row->raw)) {
+		row->raw = oc_arena_str(row->arena, oc_buf_view(&text));
+		row->root = NULL;
+		row->view = NULL;
+		row->changed = true;
+		rc = oc_row_parse(row, err);
+	}
+	oc_buf_fini(&text);
+	oc_buf_fini(&why);
+	return rc;
+}
+
+static int parse(void *user, struct oc_row *row, struct oc_err *err)
+{
+	struct output *o = user;
+
+	if (settle(o, row, err) || oc_row_parse(row, err))
+		return -1;
+	if (row->fate != OC_LIVE)
+		return 0;
+	if (!o->run->opts->all_verdicts)
+		oc_verdicts_settle(row);
+	oc_measures_row(o->measures, row);
+	if (o->format >= 0 && reformat(o, row, err))
+		return -1;
+	return oc_columns_project(o->columns, row, err);
+}
+
+/* Four lengths (data and lineage of train, of test), those bytes, then lines of the others, each
+ * behind its fate. */
+static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, struct oc_err *err)
+{
+	const struct oc_row *rows = batch->rows;
+	uint64_t lens[2] = {0}, mark;
+
+	(void)user;
+	(void)err;
+	oc_buf_add(out, lens, sizeof lens);
+	if (!batch->row_n)
+		return 0;
+	if (rows[0].fate != OC_LIVE) {
+		for (uint32_t i = 0; i < batch->row_n; i++) {
+			uint64_t head[2] = {rows[i].fate, 0};
+			size_t at = out->len;
+			oc_buf_add(out, head, sizeof head);
+			oc_fallen_write(out, &rows[i]);
+			head[1] = out->len - at - sizeof head;
+			memcpy(out->p + at, head, sizeof head);
+		}
+		return 0;
+	}
+	mark = out->len;
+	for (uint32_t i = 0; i < batch->row_n; i++) {
+		oc_buf_str(out, rows[i].raw);
+		oc_buf_putc(out, '\n');
+	}
+	lens[0] = out->len - mark;
+	mark = out->len;
+	for (uint32_t i = 0; i < batch->row_n; i++) {
+		oc_pedigree_write(out, &rows[i]);
+		oc_buf_putc(out, '\n');
+	}
+	lens[1] = out->len - mark;
+	memcpy(out->p, lens, sizeof lens);
+	return 0;
+}
+
+/* ------------------------------------------------------------- files, in order */
+
+static int emit_rest(struct output *o, const struct oc_buf *encoded, struct oc_err *err)
+{
+	static const char *const names[] = {[OC_REJECTED] = "rejected-output-00000.jsonl.zst",
+	                                    [OC_HELD] = "held-00000.jsonl.zst",
+	                                    [OC_UNUSED] = "unused-00000.jsonl.zst"};
+	char path[PATH_MAX];
+
+	for (size_t at = 2 * sizeof(uint64_t); at < encoded->len;) {
+		uint64_t head[2];
+		memcpy(head, encoded->p + at, sizeof head);
+		at += sizeof head;
+		struct oc_zwriter **w = &o->rest[head[0]];
+		if (!*w && oc_zwriter_open(w, oc_run_path(o->run, path, names[head[0]]), err))
+			return -1;
+		if (oc_zwriter_add(*w, encoded->p + at, head[1], err))
+			return -1;
+		at += head[1];
+	}
+	return 0;
+}
+
+static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, struct oc_err *err)
+{
+	struct output *o = user;
+	struct oc_tally *t = &o->run->tally;
+	uint64_t lens[2];
+
+	memcpy(lens, encoded->p, sizeof lens);
+	for (uint32_t i = 0; i < batch->row_n; i++) {
+		const struct oc_row *row = &batch->rows[i];
+		oc_tally_verdicts(t, row, row->verdict_old);
+		switch (row->fate) {
+		case OC_LIVE: ++*(row->test ? &t->test : &t->train); break;
+		case OC_REJECTED:
+			t->rejected++;
+			if (fate_of(o, row) == OC_SELECT_DROPPED)
+				oc_tally_reason(t, OC_LIT("review"), OC_LIT("undecided"), OC_DROP,
+				                1);
+			break;
+		case OC_HELD: t->held++; break;
+		default: t->unused++;
+		}
+		oc_measures_count(o->measures, row);
+		if (row->fate == OC_LIVE && oc_columns_check(o->columns, row, err))
+			return -1;
+	}
+	if (lens[0]) {
+		const char *data = encoded->p + sizeof lens;
+		if (oc_writer_add(o->split[batch->rows[0].test], (struct oc_str){data, lens[0]},
+		                  (struct oc_str){data + lens[0], lens[1]}, err))
+			return -1;
+	} else if (emit_rest(o, encoded, err)) {
+		return -1;
+	}
+	return oc_status_write(o->run, false, err);
+}
+
+static int open_files(struct output *o, struct oc_err *err)
+{
+	static const char *const stale[] = {"rejected-output-00000.jsonl.zst",
+	                                    "held-00000.jsonl.zst", "unused-00000.jsonl.zst",
+	                                    "out"};
+	char path[PATH_MAX];
+
+	/* An earlier sitting's output, before people decided more. */
+	for (size_t i = 0; i < sizeof stale / sizeof stale[0]; i++)
+		if (oc_remove_tree(oc_run_path(o->run, path, stale[i]), err))
+			return -1;
+	return oc_writer_open(&o->split[0], oc_run_path(o->run, path, "out"), "train", err) ||
+	                       oc_writer_open(&o->split[1], path, "test", err)
+	               ? -1
+	               : 0;
+}
+
+static int close_files(struct output *o, struct oc_err *err)
+{
+	int rc = 0;
+
+	for (int i = 0; i < 2; i++) {
+		struct oc_writer *w = o->split[i];
+		o->split[i] = NULL;
+		if (!rc)
+			rc = oc_writer_close(w, err);
+		else
+			oc_writer_abandon(w);
+	}
+	for (int i = 0; i <= OC_UNUSED; i++) {
+		struct oc_zwriter *w = o->rest[i];
+		o->rest[i] = NULL;
+		if (w && !rc)
+			rc = oc_zwriter_close(w, err);
+		else if (w)
+			oc_zwriter_abandon(w);
+	}
+	return rc;
+}
+
+int oc_output(struct oc_run *run, const char *dir, const struct oc_selection *sel,
+              struct oc_err *err)
+{
+	struct output o = {.run = run, .sel = sel};
+	int rc = -1;
+
+	run->tally.repeated = sel->repeated;
+	struct oc_str format = oc_json_get_str(run->plan->output, "format");
+	o.format = format.len ? oc_format_parse(format) : -1;
+	o.columns = oc_columns_new(oc_json_get(run->plan->output, "columns"));
+	o.measures = oc_measures_new();
+	set_order(&o);
+	if (oc_leg_open(&o.leg, dir, err) || oc_people_open(&o.people, run->dir, err) ||
+	    open_files(&o, err))
+		goto out;
+	struct oc_pass pass = {
+		.ctx = run->ctx,
+		.threads = run->ctx->threads,
+		.user = &o,
+		.feed = feed,
+		.parse = parse,
+		.encode = encode,
+		.emit = emit,
+	};
+	if (oc_pass_run(&pass, err) || close_files(&o, err))
+		goto out;
+	if (!oc_tally_balanced(&run->tally)) {
+		oc_fail(err, OC_INTERNAL, run->dir,
+		        "the ledger does not balance; please report this with plan.lock.yaml");
+		goto out;
+	}
+	struct oc_buf facts = {0};
+	oc_measures_write(o.measures, &facts);
+	rc = oc_rundb_set(run->db, "measures", oc_buf_view(&facts), err);
+	facts.len = 0;
+	oc_columns_write(o.columns, &facts);
+	if (!rc)
+		rc = oc_rundb_set(run->db, "columns", oc_buf_view(&facts), err);
+	oc_buf_fini(&facts);
+	if (!rc)
+		rc = oc_rundb_pass_done(run->db, "output", &run->tally, err);
+out:
+	if (rc) {
+		struct oc_err ignored = {.code = OC_IO};
+		close_files(&o, &ignored);
+	}
+	free(o.order);
+	oc_measures_free(o.measures);
+	oc_columns_free(o.columns);
+	oc_people_close(o.people);
+	oc_leg_close(o.leg);
+	return rc;
+}

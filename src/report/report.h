@@ -1,0 +1,44 @@
+/*
+ * report.h: the papers of a run, made from its facts (report.json) and nothing else, so that they
+ * can be made again from the file and tested without a run.
+ *
+ * Members of the facts (all present unless said; numbers are JSON numbers):
+ *
+ *   program, name, created (UTC), seed, plan_hash, state ("done" | "review"), folder
+ *   rows      {in, made, repeated, train, test, held, rejected, merged, unused}
+ *   steps     [{name, kind ("source" | "recipe" | "verify" | "curate" | "review" | "mix"), part,
+ *               came, went, fell: [{rule, n}], undecided, changed, flagged}] in travel order
+ *   sources   [{name, type, origin, origin_why, license, collected, attest, rows,
+ *               files: [{file, bytes, rows, hash}]}]
+ *   models    [{name, type, depth, depth_at_least}]
+ *   holdout   {by, real_rows, rows, units, few} or absent
+ *   origin    {real, synthetic, unknown, held_out: {rows, tokens}}       tokens = bytes / 4
+ *   depth     [{depth, rows, tokens}], depth_at_least
+ *   founders  {distinct, effective, rows_without}
+ *   lengths   {unit, from: [bin starts], real, synthetic, unknown, held_out: [counts]}
+ *   licenses  [{license, rows}]
+ *   spend     {money, prompt_tokens, completion_tokens, seconds, sent, cached, failed}
+ *   recipes   {NAME: facts of the recipe (generate/recipe.h)}
+ *   mix       facts of mix/mix.h, or absent
+ *   review    {mode, seen, defects, low, high, confidence, waiting}
+ *   rehearsal facts of loop/loop.h, or absent
+ *   examples  [{key, row, nearest: {key, rouge_l, row}}] machine-made rows, at random
+ *   fallen    [{step, rule, n, examples: [{key, row | base64}]}]
+ *   columns   [{name, type}]
+ *   files     [{path, bytes, rows}]
+ */
+#ifndef REPORT_REPORT_H
+#define REPORT_REPORT_H
+
+#include "data/json.h"
+
+/* One self-contained page: no script needed, no outside resource, light and dark, phone to desk. */
+int oc_report_html(struct oc_buf *out, yyjson_val *facts, struct oc_err *err);
+
+/* The data set card: the hub's YAML header, then the text. */
+int oc_report_card(struct oc_buf *out, yyjson_val *facts, struct oc_err *err);
+
+/* Croissant 1.1 (JSON-LD). url, license and creator are never invented: "TODO" where unknown. */
+int oc_report_croissant(struct oc_buf *out, yyjson_val *facts, struct oc_err *err);
+
+#endif
