@@ -314,9 +314,11 @@ int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err)
 		found++;
 	}
 	for (int kind = 0; kind < KIND_N; kind++) {
+		/* `sources` is a key of the plan, too. */
 		if (strcmp(topic, kinds[kind].list) == 0) {
+			if (found++)
+				oc_buf_putc(b, '\n');
 			part_list(b, kind);
-			return 0;
 		}
 		for (size_t i = 0; part_at(kind, i, &p); i++) {
 			if (n < 512)

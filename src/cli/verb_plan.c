@@ -4,6 +4,8 @@
 
 #include "cli/verb.h"
 #include "data/row.h"
+#include "llm/gguf.h"
+#include "llm/gguf_file.h"
 #include "plan/look.h"
 #include "plan/plan.h"
 
@@ -58,22 +60,14 @@ static int check_model(const struct oc_plan *plan, const struct oc_plan_model *m
 			return oc_fail(err, OC_MISSING, m->name,
 			               "the key is not set: export %s=... before the run", name.p);
 	}
-	for (const struct oc_option *o = m->def->options; o && o->key; o++) {
-		struct oc_str path = oc_json_get_str(m->opts, o->key);
-		struct oc_str full;
-		if (o->type != OC_OPT_PATH || path.len == 0)
-			continue;
-		full = path.p[0] == '/' ? oc_arena_str(plan->arena, path)
-		                        : oc_arena_printf(plan->arena, "%s/%.*s", plan->base_dir,
-		                                          OC_ARG(path));
-		FILE *f = fopen(full.p, "rb");
-		if (!f)
-			return oc_fail(
-				err, OC_MISSING, m->name,
-				"cannot open %s; `outcross doctor --fix` fetches the default "
-				"model",
-				full.p);
-		fclose(f);
+	if (m->def == &oc_llm_gguf) {
+		struct oc_str library = oc_json_get_str(m->opts, "library");
+		struct oc_str path = oc_arena_str(plan->arena, oc_json_get_str(m->opts, "path"));
+		char found[512];
+		if (oc_gguf_model(path.p, plan->base_dir, found, err) < 0 ||
+		    oc_gguf_library(library.len ? oc_arena_str(plan->arena, library).p : NULL,
+		                    plan->base_dir, found, err) < 0)
+			return oc_fail_in(err, m->name);
 	}
 	return 0;
 }
@@ -252,7 +246,7 @@ const struct oc_verb oc_verb_plan = {
 	.help = "check a plan without spending anything, and say what a run would do",
 	.usage = "PLAN [--expand] [--json]",
 	.doc = "Reads the plan, the first rows of every source, and looks for keys and model "
-               "files. "
+	       "files. "
 	       "Sends nothing. Exit status 2 when the plan is wrong, 3 when an input is, 7 when "
 	       "something is missing.",
 	.flags = flags,

@@ -2,7 +2,9 @@
 #include "cli/verb.h"
 
 #define OC_VERBS(X)                                                                                \
+	X(init)                                                                                    \
 	X(plan)                                                                                    \
+	X(doctor)                                                                                  \
 	X(help)
 
 #define DECLARE(name) extern const struct oc_verb oc_verb_##name;

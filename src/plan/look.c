@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "data/row.h"
 #include "pipe/source.h"
+#include "text/utf8.h"
 
 #define BATCHES       4  /* at most 2,048 rows and some 4 MiB */
 #define EXAMPLE_BYTES 60 /* of a field's first string */
@@ -37,9 +38,7 @@ static void count_fields(struct oc_look *out, struct oc_arena *a, const struct o
 		f->strings++;
 		f->bytes += s.len;
 		if (f->example.len == 0 && s.len > 0)
-			f->example = oc_arena_str(a, (struct oc_str){s.p, s.len < EXAMPLE_BYTES
-			                                                          ? s.len
-			                                                          : EXAMPLE_BYTES});
+			f->example = oc_arena_str(a, oc_utf8_cut(s, EXAMPLE_BYTES));
 	}
 }
 

@@ -1,0 +1,58 @@
+#!/bin/bash
+# outcross plan: summary, expansion, JSON, and the messages and exit statuses of bad inputs.
+set -eu
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+fail() { echo "plan: $*" >&2; exit 1; }
+cd "$tmp"
+for i in $(seq 1 60); do echo "{\"question\":\"$i + $i?\",\"answer\":\"$((i + i))\"}"; done >people.jsonl
+printf '{"text":"a"}\n{bad\n{"text":"c"}\n' >web.jsonl
+cat >good.yaml <<'END'
+outcross: 1
+sources:
+  web: {path: web.jsonl, origin: real}
+  people: {path: people.jsonl, origin: real, collected: 2021-10-01, license: MIT}
+curate:
+  - exact
+  - novelty: {threshold: 0.7}
+END
+"$OUTCROSS" plan good.yaml >out
+grep -q '^plan good is fine' out || fail "$(cat out)"
+grep -q '^  people  *jsonl  real  *60 rows, MIT, collected 2021-10-01$' out || fail "$(cat out)"
+grep -q '^  web  *jsonl  unknown  *3 rows, 1 of the first 3 bad$' out || fail "$(cat out)"
+grep -q 'counts as unknown: neither a date' out || fail "$(cat out)"
+[ "$(grep -n people out | cut -d: -f1)" -lt "$(grep -n web out | head -1 | cut -d: -f1)" ] || fail "real comes first"
+"$OUTCROSS" plan good.yaml --json >out.json
+python3 - <<'END'
+import json
+p = json.load(open("out.json"))
+assert p["name"] == "good" and len(p["hash"]) == 32
+assert [s["name"] for s in p["sources"]] == ["people", "web"]
+assert p["sources"][0]["rows"] == 60 and p["sources"][0]["exact"] and p["sources"][1]["bad"] == 1
+assert [s["name"] for s in p["curate"]] == ["exact", "novelty"]
+END
+"$OUTCROSS" plan --expand good.yaml >full.yaml
+"$OUTCROSS" plan --expand full.yaml | sed 's/^name: full/name: good/' | cmp - full.yaml || fail "expansion of an expansion"
+[ "$("$OUTCROSS" plan full.yaml | head -1)" = "$("$OUTCROSS" plan good.yaml | head -1)" ] || fail "hash changed"
+# Another folder: paths start at the plan.
+mkdir sub; (cd sub && "$OUTCROSS" plan ../good.yaml >/dev/null) || fail "from another folder"
+
+bad() { # status, part of the message, plan text
+	local rc=0
+	printf '%b' "$3" >bad.yaml
+	"$OUTCROSS" plan bad.yaml >out 2>err || rc=$?
+	[ $rc -eq "$1" ] || fail "exit $rc instead of $1 for: $3 ($(cat err))"
+	grep -qF -- "$2" err || fail "expected '$2', got '$(cat err)'"
+	[ "$(wc -l <err)" -eq 1 ] && [ ! -s out ] || fail "more than one sentence: $(cat out err)"
+}
+H='outcross: 1\nsources:\n  p: '
+bad 2 'bad.yaml:5:15: unknown key `tresh` in stage novelty; did you mean `threshold`?' "$H{path: people.jsonl}\ncurate:\n  - novelty: {tresh: 0.7}\n"
+bad 2 'bad.yaml:2:7: put quotes around text that holds {{ }}: "{{ field }}"' 'outcross: 1\nname: {{ x }}\n'
+bad 3 'peple.jsonl: cannot read: No such file or directory (check the path)' "$H{path: peple.jsonl}\n"
+: >empty.jsonl
+bad 3 'p: there are no rows in it' "$H{path: empty.jsonl}\n"
+bad 3 'p: none of the first 3 rows can be read (row 1: bad_json' "$H{type: jsonl, path: bad.yaml}\n"
+bad 3 'and `on_bad_row` is stop' "on_bad_row: stop\n$H{path: web.jsonl}\n"
+bad 7 'm: ' "models: {m: {type: gguf, path: no-such-model.gguf}}\n$H{path: people.jsonl}\n"
+rc=0; "$OUTCROSS" plan nix.yaml 2>err || rc=$?
+[ $rc -eq 4 ] && grep -q 'nix.yaml: cannot open: No such file' err || fail "missing plan: $rc $(cat err)"
