@@ -9,6 +9,7 @@
 #define OC_STAGES(X)                                                                               \
 	X(exact)                                                                                   \
 	X(hold)                                                                                    \
+	X(math)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
 	X(words)
