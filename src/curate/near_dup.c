@@ -440,7 +440,7 @@ const struct oc_stage_def oc_stage_near_dup = {
 	.help = "drop texts that are nearly the same as one that stays (MinHash, verified)",
 	.doc = "Word n-grams, 20 bands of 6 MinHash values, every removal verified by the true "
 	       "Jaccard index. The first row in priority order stays (real before synthetic, "
-               "shallow "
+	       "shallow "
 	       "before deep), and a row goes only when it resembles a row that stays: that row and "
 	       "the index are the evidence. Works on disk within `memory:`. Rejects as "
 	       "`near_duplicate`.",

@@ -12,6 +12,7 @@
 	X(math)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
+	X(schema)                                                                                  \
 	X(words)
 
 #define OC_SOURCES(X) X(jsonl)
