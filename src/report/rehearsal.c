@@ -22,7 +22,7 @@ static void plot(struct oc_buf *b, yyjson_val *r)
 		if (arm_n == ARMS)
 			break;
 		unsigned at = 0;
-		yyjson_arr_foreach(oc_json_path(arm, OC_LIT("survivors.mean")), k, m, v)
+		yyjson_arr_foreach(oc_json_get(arm, "survivors"), k, m, v)
 		{
 			if (at <= GENERATIONS)
 				y[arm_n][at++] = yyjson_get_num(v);
