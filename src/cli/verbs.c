@@ -4,8 +4,9 @@
 #define OC_VERBS(X)                                                                                \
 	X(init)                                                                                    \
 	X(plan)                                                                                    \
-	X(run)                                                                                     \
-	X(status)                                                                                  \
+	X(curate)                                                                                  \
+	X(verify)                                                                                  \
+	X(mix)                                                                                     \
 	X(doctor)                                                                                  \
 	X(help)
 

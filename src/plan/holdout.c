@@ -93,8 +93,8 @@ out:
 	return rc;
 }
 
-static int rank_rows(struct oc_run *run, const char *dir, struct oc_leg *leg, struct oc_str by, struct ranked **out,
-                     uint64_t *out_n, struct oc_err *err)
+static int rank_rows(struct oc_run *run, const char *dir, struct oc_leg *leg, struct oc_str by,
+                     struct ranked **out, uint64_t *out_n, struct oc_err *err)
 {
 	uint64_t rows = oc_leg_rows(leg), n = 0, at = 0;
 	struct ranked *list = oc_alloc(rows * sizeof *list);

@@ -8,6 +8,7 @@
 #include "pipe/leg.h"
 #include "pipe/pass.h"
 #include "pipe/spill.h"
+#include "plan/fallen.h"
 #include "plan/run.h"
 #include "plan/rundb.h"
 
@@ -66,9 +67,6 @@ int oc_run_stages(struct oc_run *run, const uint8_t *test, char dir[PATH_MAX], s
 int oc_run_model(struct oc_run *run, const struct oc_plan_model *model, struct oc_llm_model **out,
                  struct oc_err *err);
 void oc_run_env(struct oc_run *run, struct oc_env *env, const char *name);
-
-/* Lines of rows that fell, by block: rejected-PASS-00000.jsonl.zst. */
-void oc_fallen_write(struct oc_buf *b, const struct oc_row *row);
 
 /* ----------------------------------------------------------------- holdout */
 

@@ -1,0 +1,206 @@
+#include "cli/jobs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const struct oc_flag oc_job_flags[] = {
+	{.name = "do",
+         .type = OC_OPT_STRS,
+         .arg = "STAGE[:OPTIONS]",
+         .help = "a stage to run; may be given again and again: words:min=3 or 'words: {min: 3}'"},
+	{.name = "output",
+         .letter = 'o',
+         .type = OC_OPT_PATH,
+         .arg = "FILE",
+         .help = "where kept rows go; .zst is compressed, - is standard output",
+         .def = "-"},
+	{.name = "rejected",
+         .type = OC_OPT_PATH,
+         .arg = "FILE",
+         .help = "where rows that fell go, with the reason and their bytes"},
+	{.name = "verdicts",
+         .type = OC_OPT_PATH,
+         .arg = "FILE",
+         .help = "a line per row and stage, kept rows included; thresholds in the first line"},
+	{.name = "seed",
+         .type = OC_OPT_INT,
+         .arg = "N",
+         .help = "of everything drawn by chance",
+         .def = "0",
+         .min = 0,
+         .max = 9e15},
+	{.name = "memory",
+         .type = OC_OPT_BYTES,
+         .arg = "SIZE",
+         .help = "what stages that compare rows may hold",
+         .def = "1GiB"},
+	{.name = "force", .letter = 'f', .type = OC_OPT_BOOL, .help = "overwrite files that exist"},
+	{0},
+};
+
+struct talk {
+	struct oc_cli *cli;
+	double start;
+};
+
+static void progress(void *user, const struct oc_tally *t)
+{
+	struct talk *talk = user;
+	char text[160], in[32], kept[32], rate[32];
+	double seconds = oc_now() - talk->start;
+
+	if (!oc_progress_due(&talk->cli->progress))
+		return;
+	snprintf(text, sizeof text, "%s  %s rows in  %s out  %s rejected  %s rows/s",
+	         talk->cli->verb->name, oc_human_count((double)t->in, in),
+	         oc_human_count((double)t->train, kept),
+	         oc_human_count((double)t->rejected, (char[32]){0}),
+	         oc_human_short(seconds > 0 ? (double)t->in / seconds : 0, rate));
+	oc_progress_show(&talk->cli->progress, text);
+}
+
+static void show_mix(void *user, struct oc_str table, struct oc_str json)
+{
+	struct talk *talk = user;
+
+	(void)json;
+	/* Line by line: the last newline is the log's own. */
+	while (table.len) {
+		const char *end = memchr(table.p, '\n', table.len);
+		size_t len = end ? (size_t)(end - table.p) : table.len;
+		oc_log(talk->cli->ctx, OC_LOG_INFO, "%.*s", (int)len, table.p);
+		len += end != NULL;
+		table.p += len;
+		table.len -= len;
+	}
+}
+
+static int by_count(const void *a, const void *b)
+{
+	const struct oc_tally_line *const *x = a, *const *y = b;
+
+	if ((*x)->n != (*y)->n)
+		return (*x)->n > (*y)->n ? -1 : 1;
+	int c = strcmp((*x)->step, (*y)->step);
+	return c ? c : strcmp((*x)->rule, (*y)->rule);
+}
+
+/* Reasons rows fell, most frequent first. The caller frees the list. */
+static const struct oc_tally_line **reasons(const struct oc_tally *t, unsigned *n)
+{
+	const struct oc_tally_line **list = oc_zalloc(t->line_n, sizeof *list);
+
+	*n = 0;
+	for (unsigned i = 0; i < t->line_n; i++)
+		if (t->lines[i].first)
+			list[(*n)++] = &t->lines[i];
+	qsort(list, *n, sizeof *list, by_count);
+	return list;
+}
+
+static void summary(struct oc_cli *cli, const struct oc_tally *t, double seconds)
+{
+	const struct oc_tally_line **list;
+	struct oc_buf b = {0};
+	char n[32];
+	unsigned count;
+
+	oc_buf_printf(&b, "%s: %s rows in", cli->verb->name, oc_human_count((double)t->in, n));
+	if (t->repeated)
+		oc_buf_printf(&b, ", %s repeated", oc_human_count((double)t->repeated, n));
+	oc_buf_printf(&b, "; %s out", oc_human_count((double)t->train, n));
+	if (t->merged)
+		oc_buf_printf(&b, ", %s merged", oc_human_count((double)t->merged, n));
+	if (t->unused)
+		oc_buf_printf(&b, ", %s unused", oc_human_count((double)t->unused, n));
+	if (t->held)
+		oc_buf_printf(&b, ", %s undecided and not written",
+		              oc_human_count((double)t->held, n));
+	oc_buf_printf(&b, ", %s rejected", oc_human_count((double)t->rejected, n));
+	list = reasons(t, &count);
+	for (unsigned i = 0; i < count; i++)
+		oc_buf_printf(&b, "%s%s/%s %s", i ? ", " : " (", list[i]->step, list[i]->rule,
+		              oc_human_count((double)list[i]->n, n));
+	oc_buf_puts(&b, count ? ")" : "");
+	oc_buf_printf(&b, "; %s", oc_human_seconds(seconds, n));
+	oc_log(cli->ctx, OC_LOG_INFO, "%s", oc_buf_cstr(&b));
+	free(list);
+	oc_buf_fini(&b);
+}
+
+/* One object; on stdout unless rows are there. */
+static int summary_json(const struct oc_cli *cli, const struct oc_tally *t, double seconds,
+                        bool rows_on_stdout, struct oc_err *err)
+{
+	struct oc_buf b = {0};
+	int rc = 0;
+
+	oc_buf_printf(&b, "{\"verb\":\"%s\",\"ledger\":", cli->verb->name);
+	oc_tally_write(&b, t);
+	oc_buf_puts(&b, ",\"seconds\":");
+	oc_buf_double(&b, seconds);
+	oc_buf_puts(&b, "}\n");
+	if (rows_on_stdout)
+		fputs(oc_buf_cstr(&b), stderr);
+	else
+		rc = oc_cli_out(&b, err);
+	oc_buf_fini(&b);
+	return rc;
+}
+
+static const char *const *many(const struct oc_cli *cli, const char *name, unsigned *n)
+{
+	const char **list = oc_zalloc(cli->given_n + 1, sizeof *list);
+
+	*n = 0;
+	while ((list[*n] = oc_arg_many(cli, name, *n)))
+		++*n;
+	return list;
+}
+
+int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
+{
+	struct talk talk = {cli, oc_now()};
+	struct oc_tally tally = {0};
+	const char *out = oc_arg_str(cli, "output", "-");
+	struct oc_job job = {
+		.ctx = cli->ctx,
+		.inputs = cli->operands,
+		.input_n = cli->operand_n,
+		.mix = mix,
+		.out = out,
+		.rejected = oc_arg_str(cli, "rejected", NULL),
+		.verdicts = mix ? NULL : oc_arg_str(cli, "verdicts", NULL),
+		.force = oc_arg_bool(cli, "force"),
+		.dry = mix && oc_arg_bool(cli, "dry-run"),
+		.seed = (uint64_t)oc_arg_num(cli, "seed", 0),
+		.memory = mix ? 0 : (uint64_t)oc_arg_num(cli, "memory", 0),
+		.user = &talk,
+		.progress = progress,
+		.show_mix = show_mix,
+	};
+	bool rows_on_stdout = strcmp(out, "-") == 0 && !job.dry;
+	int rc;
+
+	job.stages = mix ? NULL : many(cli, "do", &job.stage_n);
+	job.origins = mix ? many(cli, "origin", &job.origin_n) : NULL;
+	rc = oc_job_run(&job, &tally, err);
+	oc_progress_clear(&cli->progress);
+	double seconds = oc_now() - talk.start;
+	if (rc && err->code == OC_CANCELLED) {
+		err->code = OC_OK;
+		oc_fail(err, OC_CANCELLED, NULL,
+		        "interrupted; %s. A job on files begins anew next time (runs of a plan "
+		        "continue)",
+		        rows_on_stdout ? "what was written before is whole lines"
+		                       : "no file was written");
+	} else if (!rc && cli->json) {
+		rc = summary_json(cli, &tally, seconds, rows_on_stdout, err);
+	} else if (!rc) {
+		summary(cli, &tally, seconds);
+	}
+	free((void *)(uintptr_t)job.stages);
+	free((void *)(uintptr_t)job.origins);
+	oc_tally_fini(&tally);
+	return rc;
+}
