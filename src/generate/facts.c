@@ -111,7 +111,7 @@ int oc_recipe_verdict(struct oc_recipe *r, struct oc_err *err)
 
 	if (r->stopped)
 		return oc_fail(err, r->stopped, r->name, "%s%.*s",
-		               r->stopped == OC_NET ? "every request of a round failed: " : "",
+		               r->stopped == OC_NET ? "one request after the other failed: " : "",
 		               OC_ARG(r->stopped_by));
 	/* a plan's trial asks for less on purpose */
 	if (!r->why || strcmp(r->why, "rows") == 0 || strcmp(r->why, "limit") == 0)

@@ -78,7 +78,7 @@ struct oc_recipe {
 		uint64_t rounds, requests, replies, failed, not_sent, cut, raised;
 		uint64_t made, readable, kept, held, unused, prompt_tokens, completion_tokens;
 	} count;
-	uint64_t round_failed;
+	uint64_t failed_in_row;
 	struct oc_rule_count *rule; /* (rule_n), in order of first use */
 	size_t rule_n;
 	const char *why; /* it ended: "rows", "max_requests", ... */

@@ -5,7 +5,8 @@
 #include "base/err.h"
 #include "generate/recipe_in.h"
 
-#define PRIOR 32 /* requests for which the recipe's own expectation counts */
+#define PRIOR   32 /* requests for which the recipe's own expectation counts */
+#define GIVE_UP 20 /* failed requests in a row, at the end of a round */
 
 double oc_recipe_yield(const struct oc_recipe *r)
 {
@@ -220,7 +221,6 @@ int oc_round_begin(struct oc_recipe *r, struct oc_err *err)
 				.number = r->count.requests++,
 			};
 	r->sent = r->got = r->at = 0;
-	r->round_failed = 0;
 	r->count.rounds++;
 	return 1;
 }
@@ -353,7 +353,7 @@ int oc_round_next(struct oc_recipe *r, struct oc_err *err)
 		break;
 	default: r->round_failed += s->reply.state == OC_REPLY_FAILED; rc = oc_slot_rows(r, s, err);
 	}
-	if (r->round_failed == r->slot_n && r->at == r->slot_n) {
+	if (r->failed_in_row >= GIVE_UP && r->at == r->slot_n) {
 		r->stopped = OC_NET;
 		r->stopped_by = oc_arena_str(r->arena, s->reply.error);
 	}
