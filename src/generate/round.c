@@ -351,7 +351,12 @@ int oc_round_next(struct oc_recipe *r, struct oc_err *err)
 			r->stopped_by = oc_arena_str(r->arena, s->reply.error);
 		}
 		break;
-	default: r->round_failed += s->reply.state == OC_REPLY_FAILED; rc = oc_slot_rows(r, s, err);
+	default:
+		if (s->reply.state == OC_REPLY_FAILED)
+			r->failed_in_row++;
+		else
+			r->failed_in_row = 0;
+		rc = oc_slot_rows(r, s, err);
 	}
 	if (r->failed_in_row >= GIVE_UP && r->at == r->slot_n) {
 		r->stopped = OC_NET;

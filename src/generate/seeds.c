@@ -189,11 +189,12 @@ static int add_examples(struct oc_seeder *s, const char *where, struct oc_err *e
 	yyjson_arr_foreach(list, i, n, v)
 	{
 		const char *why = "no mapping";
-		v = yyjson_is_obj(v) ? oc_derive(s->derive, s->arena, v, &why, err) : NULL;
-		s->example[i] = v;
+		yyjson_val *made =
+			yyjson_is_obj(v) ? oc_derive(s->derive, s->arena, v, &why, err) : NULL;
+		s->example[i] = made;
 		/* one that lies outside what is asked for is left out, as a row would be */
-		if (v)
-			add_entry(s, i, true, v);
+		if (made)
+			add_entry(s, i, true, made);
 		else if (!why)
 			return oc_fail_in(err, where);
 	}
