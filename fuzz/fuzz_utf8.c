@@ -32,7 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 
 	/* two halves of the text: index and table agree */
-	if (rouge.n < 400) {
+	if (rouge.n && rouge.n < 400) {
 		struct oc_rouge *index = oc_rouge_new(0.7);
 		struct oc_words first = {rouge.word, rouge.hash, rouge.n / 2},
 				second = {rouge.word + rouge.n / 2, rouge.hash + rouge.n / 2,
