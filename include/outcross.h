@@ -226,6 +226,8 @@ struct oc_option {
 	const struct oc_option *table; /* OC_OPT_TABLE, OC_OPT_TABLES */
 	enum oc_affects affects;
 	bool required;
+	const char *presets; /* OC_OPT_ENUM: YAML, choice -> the options it stands for; one that is
+	                        given beside it wins. NULL = none */
 };
 
 /* ------------------------------------------------------------- 1. oc_source */
@@ -339,7 +341,7 @@ struct oc_sampling {
 	double temperature; /* token models; 1 = unbiased */
 	uint32_t max_len;   /* token models: tokens per item */
 	uint64_t seed;
-	const char *stream; /* name of the random stream */
+	const char *stream;    /* name of the random stream */
 	const uint32_t *start; /* (start_n) token models: every item begins with these; or NULL */
 	uint32_t start_n;
 };

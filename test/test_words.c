@@ -10,6 +10,8 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "data/opts.h"
+#include "plan/registry.h"
 #include "stage.h"
 #include "text/utf8.h"
 
@@ -101,6 +103,30 @@ static void bad_options_are_refused(void **state)
 		assert_int_equal(oc_driven_open(&d, "words", bad[i], 0, &err), -1);
 		assert_true(strlen(err.msg) > 10);
 	}
+}
+
+/* `plan --expand` prints what is resolved here. */
+static void a_preset_is_spelled_out(void **state)
+{
+	(void)state;
+	struct oc_err err = {0};
+	struct oc_arena *a = oc_arena_new();
+	struct oc_buf b = {0};
+	yyjson_val *given =
+		oc_json_parse(a, OC_LIT("{\"preset\":\"self_instruct\",\"max\":60}"), &err);
+	yyjson_val *opts = oc_opts_resolve(a, oc_stage_find(OC_LIT("words"))->options, given,
+	                                   "words", NULL, NULL, &err);
+
+	assert_non_null(opts);
+	oc_json_write(&b, opts);
+	assert_string_equal(oc_buf_cstr(&b),
+	                    "{\"field\":\"\",\"preset\":\"self_instruct\",\"min\":4,\"max\":60,"
+	                    "\"blacklist\":[\"image\",\"images\",\"graph\",\"graphs\",\"picture\","
+	                    "\"pictures\",\"file\",\"files\",\"map\",\"maps\",\"draw\",\"plot\","
+	                    "\"go to\"],\"starts_with\":[\"Write a program\"],\"any_case\":true,"
+	                    "\"first_char\":[\"not_punctuation\",\"ascii\"]}");
+	oc_buf_fini(&b);
+	oc_arena_free(a);
 }
 
 /* Texts made of what the rules stumble over: borders, cases, white space, odd letters. */
@@ -244,6 +270,7 @@ int main(void)
 		cmocka_unit_test(each_rule_has_its_name),
 		cmocka_unit_test(evidence_and_score_are_given),
 		cmocka_unit_test(bad_options_are_refused),
+		cmocka_unit_test(a_preset_is_spelled_out),
 		cmocka_unit_test(presets_decide_as_python_does),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

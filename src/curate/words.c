@@ -16,21 +16,16 @@
 #include "text/utf8.h"
 #include "text/view.h"
 
-struct preset {
-	const char *name;
-	int64_t min, max;
-	const char *blacklist; /* separated by commas */
-	const char *starts_with;
-	bool any_case;
-};
+#define FILTERS                                                                                    \
+	"min: 4, max: 150, starts_with: [Write a program], first_char: [not_punctuation, ascii]"
+#define PICTURES                                                                                   \
+	"image, images, graph, graphs, picture, pictures, file, files, map, maps, draw, plot, go " \
+	"to"
 
-#define PICTURES "image,images,graph,graphs,picture,pictures,file,files,map,maps,draw,plot,go to"
-
-static const struct preset presets[] = {
-	{"self_instruct", 4, 150, PICTURES, "Write a program", true},
-	{"alpaca", 4, 150, PICTURES ",video,audio,music,flowchart,diagram", "Write a program",
-         false},
-};
+static const char presets[] =
+	"self_instruct: {" FILTERS ", any_case: true, blacklist: [" PICTURES "]}\n"
+	"alpaca: {" FILTERS ", blacklist: [" PICTURES
+	", video, audio, music, flowchart, diagram]}\n";
 
 /* A blacklisted word as folded code points. */
 struct banned {
@@ -62,6 +57,7 @@ static const struct oc_option options[] = {
          .type = OC_OPT_ENUM,
          .def = "none",
          .choices = "none|self_instruct|alpaca",
+         .presets = presets,
          .help = "The filters of a published recipe: 4 to 150 words, its blacklist, no `Write a "
                  "program`, no punctuation and no other script at the start. Options given beside "
                  "it replace its values."},
@@ -149,18 +145,6 @@ static struct oc_str *list_of(struct oc_arena *a, yyjson_val *list, uint32_t *n)
 	return out;
 }
 
-static struct oc_str *cut_list(struct oc_arena *a, const char *text, uint32_t *n)
-{
-	struct oc_str *out = oc_arena_zalloc(a, (strlen(text) + 1) * sizeof *out);
-
-	for (*n = 0; *text; ++*n) {
-		size_t len = strcspn(text, ",");
-		out[*n] = (struct oc_str){text, len};
-		text += len + (text[len] == ',');
-	}
-	return out;
-}
-
 static int ban(struct words *w, struct oc_str *list, uint32_t n, struct oc_err *err)
 {
 	w->banned = oc_arena_zalloc(w->arena, (n + 1) * sizeof *w->banned);
@@ -221,33 +205,17 @@ static int open_words(void **self, const struct oc_env *env, yyjson_val *opts, s
 {
 	struct words *w = oc_zalloc(1, sizeof *w);
 	struct oc_arena *a = oc_arena_new();
-	struct oc_str preset = oc_json_get_str(opts, "preset"), *blacklist = NULL;
-	yyjson_val *list;
-	uint32_t n = 0;
+	struct oc_str *blacklist;
+	uint32_t n;
 
 	w->name = oc_strdup(env->name);
 	w->arena = a;
 	w->field = oc_arena_str(a, oc_json_get_str(opts, "field"));
-	w->min = -1;
-	w->max = -1;
-	for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
-		const struct preset *p = &presets[i];
-		if (!oc_str_is(preset, p->name))
-			continue;
-		w->min = p->min;
-		w->max = p->max;
-		blacklist = cut_list(a, p->blacklist, &n);
-		w->starts = cut_list(a, p->starts_with, &w->start_n);
-		w->any_case = p->any_case;
-		w->no_punctuation = w->ascii = true;
-	}
-	w->min = oc_json_get_int(opts, "min", w->min);
-	w->max = oc_json_get_int(opts, "max", w->max);
-	w->any_case = oc_json_get_bool(opts, "any_case", w->any_case);
-	if ((list = oc_json_get(opts, "blacklist")))
-		blacklist = list_of(a, list, &n);
-	if ((list = oc_json_get(opts, "starts_with")))
-		w->starts = list_of(a, list, &w->start_n);
+	w->min = oc_json_get_int(opts, "min", -1);
+	w->max = oc_json_get_int(opts, "max", -1);
+	w->any_case = oc_json_get_bool(opts, "any_case", false);
+	blacklist = list_of(a, oc_json_get(opts, "blacklist"), &n);
+	w->starts = list_of(a, oc_json_get(opts, "starts_with"), &w->start_n);
 	w->ends = list_of(a, oc_json_get(opts, "ends_with"), &w->end_n);
 	w->filled = list_of(a, oc_json_get(opts, "filled"), &w->filled_n);
 	w->differ = list_of(a, oc_json_get(opts, "differ"), &w->differ_n);
@@ -256,9 +224,7 @@ static int open_words(void **self, const struct oc_env *env, yyjson_val *opts, s
 		        (long long)w->min, (long long)w->max);
 		goto fail;
 	}
-	if ((list = oc_json_get(opts, "first_char")) && read_first_char(w, list, err))
-		goto fail;
-	if (ban(w, blacklist, n, err))
+	if (read_first_char(w, oc_json_get(opts, "first_char"), err) || ban(w, blacklist, n, err))
 		goto fail;
 	*self = w;
 	return 0;

@@ -387,12 +387,36 @@ static int write_default(struct resolver *r, struct oc_buf *b, const struct oc_o
 	return write_value(&quiet, b, o, v);
 }
 
+/* The options that the chosen preset stands for, or NULL. */
+static int find_preset(struct resolver *r, const struct oc_option *table, yyjson_val *given,
+                       yyjson_val **preset)
+{
+	*preset = NULL;
+	for (const struct oc_option *o = table; o && o->key; o++) {
+		yyjson_val *choice, *all;
+		if (!o->presets)
+			continue;
+		all = oc_yaml_parse(r->arena, oc_str(o->presets), o->key, NULL, r->err);
+		if (!all)
+			return oc_fail_in(r->err, r->what);
+		choice = given ? yyjson_obj_get(given, o->key) : NULL;
+		*preset = yyjson_obj_get(all,
+		                         yyjson_is_str(choice) ? yyjson_get_str(choice) : o->def);
+	}
+	return 0;
+}
+
 static int write_table(struct resolver *r, struct oc_buf *b, const struct oc_option *table,
                        yyjson_val *given)
 {
 	size_t i, n;
-	yyjson_val *key, *val;
+	yyjson_val *key, *val, *preset;
+	struct resolver quiet = *r; /* a preset's values stand nowhere in the plan */
 	bool first = true;
+
+	quiet.where = NULL;
+	if (find_preset(r, table, given, &preset))
+		return -1;
 
 	if (given)
 		yyjson_obj_foreach(given, i, n, key, val)
@@ -406,6 +430,7 @@ static int write_table(struct resolver *r, struct oc_buf *b, const struct oc_opt
 		/* `key:` with nothing behind it is a default left to us. */
 		if (val && yyjson_is_null(val) && o->type != OC_OPT_ANY)
 			val = NULL;
+		bool ours = !val && (val = yyjson_obj_get(preset, o->key));
 		if (!val && !o->def) {
 			if (o->required)
 				return complain(r, given, "%s needs the key `%s`: %s", r->what,
@@ -417,7 +442,7 @@ static int write_table(struct resolver *r, struct oc_buf *b, const struct oc_opt
 		first = false;
 		oc_buf_json(b, oc_str(o->key));
 		oc_buf_putc(b, ':');
-		if ((val ? write_value(r, b, o, val) : write_default(r, b, o)) < 0)
+		if ((val ? write_value(ours ? &quiet : r, b, o, val) : write_default(r, b, o)) < 0)
 			return -1;
 	}
 	oc_buf_putc(b, '}');
