@@ -335,14 +335,14 @@ const struct oc_stage_def oc_stage_math = {
 	.name = "math",
 	.help = "decide by exact arithmetic whether an answer is right",
 	.doc = "Compares the final answer of the row (`#### 5`, `\\boxed{5}`, \"the answer is 5\", "
-               "or a "
+	       "or a "
 	       "text that is an answer) with the true one and checks the calculations written on "
-               "the "
+	       "the "
 	       "way. Rules: `equal`, `consistent`, `wrong_answer`, `wrong_step`, `undecided`, "
 	       "`no_answer`. Nothing is decided by floating point; what cannot be proven is "
 	       "`undecided` and never passes in silence. Evidence: {answer, gold, at, why}, `at` "
 	       "being the byte in the answer's text. doc/compat-math.md lists what counts as "
-               "equal.",
+	       "equal.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = open_math,

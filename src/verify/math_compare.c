@@ -334,6 +334,43 @@ static bool integers_only(struct cmp *c, const int32_t *x, int32_t n)
 	return true;
 }
 
+/* "x = 3, y = 2": the letter of item i, or 0. */
+static uint64_t item_letter(struct cmp *c, int32_t i)
+{
+	struct oc_node *n = at(c, i);
+	bool labelled = n->kind == OC_NODE_REL && n->op == '=' && at(c, n->a)->kind == OC_NODE_NAME;
+	return labelled ? at(c, n->a)->hash : 0;
+}
+
+/* Two lists of equations for the same distinct letters, brought into one order. */
+static bool by_letter(struct cmp *c, const int32_t *x, int32_t xn, int32_t *y, int32_t yn)
+{
+	if (xn != yn)
+		return false;
+	for (int32_t i = 0; i < xn; i++) {
+		int32_t k = i;
+		for (int32_t j = 0; j < i; j++)
+			if (item_letter(c, x[i]) == item_letter(c, x[j]))
+				return false;
+		while (k < yn && item_letter(c, y[k]) != item_letter(c, x[i]))
+			k++;
+		if (k == yn || item_letter(c, x[i]) == 0)
+			return false;
+		int32_t t = y[i];
+		y[i] = y[k];
+		y[k] = t;
+	}
+	return true;
+}
+
+static bool any_words(struct cmp *c, const int32_t *x, int32_t n)
+{
+	for (int32_t i = 0; i < n; i++)
+		if (at(c, x[i])->kind == OC_NODE_WORDS)
+			return true;
+	return false;
+}
+
 static result collections(struct cmp *c, int32_t a, int32_t g)
 {
 	int32_t x[MAX_ITEMS], y[MAX_ITEMS];
@@ -351,6 +388,8 @@ static result collections(struct cmp *c, int32_t a, int32_t g)
 			return many == a ? compare(c, x[0], g) : compare(c, a, x[0]);
 		if (!scalar_kind(at(c, one)->kind) && at(c, one)->kind != OC_NODE_QUANTITY)
 			return say(c, OC_MATH_UNDECIDED, "kinds that cannot be compared");
+		if (any_words(c, x, n))
+			return say(c, OC_MATH_UNDECIDED, "words beside a number");
 		if (n <= 0 || integers_only(c, x, n))
 			return say(c, OC_MATH_UNDECIDED, "a comma may group or separate");
 		return say(c, OC_MATH_DIFFERENT, "one value beside several");
@@ -378,7 +417,7 @@ static result collections(struct cmp *c, int32_t a, int32_t g)
 		r = unordered(c, x, xn, y, yn);
 		return r == OC_MATH_EQUAL ? say(c, OC_MATH_UNDECIDED, "a set beside a tuple") : r;
 	}
-	return unordered(c, x, xn, y, yn);
+	return by_letter(c, x, xn, y, yn) ? ordered(c, x, xn, y, yn) : unordered(c, x, xn, y, yn);
 }
 
 /* --------------------------------------------------------------- relations */

@@ -604,8 +604,7 @@ static int32_t with_unit(struct oc_math *m, int32_t n, struct oc_str unit)
 static int32_t words(struct oc_math *m)
 {
 	size_t from = m->units.len;
-	while (tok(m)->kind == OC_TOK_WORD ||
-	       (tok(m)->kind == OC_TOK_NAME && m->units.len > from)) {
+	while (tok(m)->kind == OC_TOK_WORD || tok(m)->kind == OC_TOK_NAME) {
 		struct oc_str w = tok(m)->text;
 		if (m->units.cap - m->units.len < w.len + 1)
 			return fail(m, "too many words");
@@ -665,7 +664,8 @@ static int32_t entry(struct oc_math *m)
 	int32_t n;
 	int64_t value;
 
-	if (tok(m)->kind == OC_TOK_WORD) {
+	bool phrase = tok(m)->kind == OC_TOK_NAME && ahead(m, 1)->kind == OC_TOK_WORD;
+	if (tok(m)->kind == OC_TOK_WORD || phrase) {
 		uint32_t used = spelled_number(m, &value);
 		if (used) {
 			m->pos += used;

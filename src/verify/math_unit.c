@@ -80,11 +80,11 @@ static struct oc_str canonical(struct oc_str w, char out[24])
 		goto known;
 	if (n > 3 && out[n - 1] == 's' && out[n - 2] != 's') {
 		low.len--;
-		if (low.len > 4 && out[low.len - 1] == 'e' &&
+		if (low.len > 3 && out[low.len - 1] == 'e' &&
 		    (out[low.len - 2] == 'x' || out[low.len - 2] == 'h' ||
 		     (out[low.len - 2] == 's' && out[low.len - 3] == 's')))
 			low.len--; /* boxes, dishes, glasses */
-		else if (low.len > 4 && out[low.len - 1] == 'e' && out[low.len - 2] == 'i') {
+		else if (low.len > 3 && out[low.len - 1] == 'e' && out[low.len - 2] == 'i') {
 			low.len--; /* berries */
 			out[low.len - 1] = 'y';
 		}
@@ -203,6 +203,9 @@ bool oc_math_unit_ratio(struct oc_math *m, struct oc_str a, struct oc_str b, boo
 	if (prefix_words(a, b) || prefix_words(b, a))
 		return true;
 	if (!measure(m, a, da, &sa) || !measure(m, b, db, &sb))
+		return false;
+	/* a month is some number of days, nobody knows which */
+	if ((da[MONTH] || db[MONTH]) && (da[TIME] || db[TIME]))
 		return false;
 	*same = memcmp(da, db, sizeof da) == 0;
 	return !*same || oc_rat_op(&m->rats, '/', sa, sb, ratio);
