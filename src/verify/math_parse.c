@@ -566,8 +566,8 @@ static int32_t with_unit(struct oc_math *m, int32_t n, struct oc_str unit)
 		return -1;
 	for (;;) {
 		struct oc_tok *t = tok(m);
-		bool power =
-			k && ((t->kind == OC_TOK_OP && t->sub == '^') || t->kind == OC_TOK_NUM);
+		bool power = k && ((t->kind == OC_TOK_OP && t->sub == '^') ||
+		                   (t->kind == OC_TOK_NUM && !t->space));
 		bool slash = t->kind == OC_TOK_OP && t->sub == '/' &&
 		             (ahead(m, 1)->kind == OC_TOK_WORD || ahead(m, 1)->kind == OC_TOK_NAME);
 		bool letter = k && t->kind == OC_TOK_NAME;

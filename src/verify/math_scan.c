@@ -395,6 +395,7 @@ struct oc_side oc_math_run(const struct oc_scan *s, size_t i, size_t stop)
 	struct oc_side out = {i, i, 0, false};
 	unsigned depth = 0, ops = 0;
 	bool operand = false;
+	unsigned words = 0;
 
 	for (; i < stop; i++) {
 		const struct oc_mark *k = &s->mark[i];
@@ -411,6 +412,7 @@ struct oc_side oc_math_run(const struct oc_scan *s, size_t i, size_t stop)
 			if (k->kind != OC_MARK_NUM)
 				break;
 			operand = true;
+			words = 0;
 			ops += k->op == '/';
 		} else if (k->kind == OC_MARK_OP) {
 			if (k->op == '^' && s->mark[i - 1].kind == OC_MARK_WORD)
@@ -444,8 +446,11 @@ struct oc_side oc_math_run(const struct oc_scan *s, size_t i, size_t stop)
 			operand = false;
 			ops++;
 			continue;
-		} else if (k->kind != OC_MARK_PERCENT && k->kind != OC_MARK_WORD &&
-		           k->kind != OC_MARK_MONEY) {
+		} else if (k->kind == OC_MARK_WORD) {
+			/* a unit has a few words; more is a sentence */
+			if (++words > 4)
+				break;
+		} else if (k->kind != OC_MARK_PERCENT && k->kind != OC_MARK_MONEY) {
 			break;
 		}
 		if (operand && depth == 0) {
@@ -482,9 +487,13 @@ void oc_math_spell(const struct oc_scan *s, struct oc_side x, unsigned how, stru
 				oc_buf_putc(out, '(');
 				close = i + 2;
 			}
-			for (uint32_t c = 0; c < k->len; c++)
+			for (uint32_t c = 0; c < k->len; c++) {
+				/* "= 12 200-gram bags": perhaps two numbers */
+				if (p[c] == ' ' && (how & OC_SPELL_PLAIN))
+					break;
 				if (p[c] != ',' && p[c] != ' ')
 					oc_buf_putc(out, p[c]);
+			}
 			if (i == close)
 				oc_buf_putc(out, ')');
 			break;

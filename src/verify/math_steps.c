@@ -17,6 +17,10 @@ static bool hangs(const struct oc_scan *s, size_t first, size_t i)
 	if (i == first)
 		return false;
 	const struct oc_mark *k = &s->mark[i - 1];
+	/* "1 and 1/4" */
+	if (k->kind == OC_MARK_WORD && i >= first + 2 && s->mark[i - 2].kind == OC_MARK_NUM &&
+	    k->len == 3 && memcmp(s->text.p + k->at, "and", 3) == 0)
+		return true;
 	return k->kind == OC_MARK_OP || k->kind == OC_MARK_LETTER || k->kind == OC_MARK_RIGHT ||
 	       k->kind == OC_MARK_NUM || k->kind == OC_MARK_PERCENT || k->kind == OC_MARK_FACTOR;
 }
@@ -180,8 +184,8 @@ static enum oc_math_step_result judge(struct oc_scan *s, struct oc_side l, struc
 /* "13 / 6 = 2 with a remainder of 1" is no claim that 13 / 6 is 2. */
 static bool remainder_follows(const struct oc_scan *s, struct oc_side r)
 {
-	size_t from = s->mark[r.to - 1].at + s->mark[r.to - 1].len;
-	struct oc_str rest = {s->text.p + from, s->end - from < 60 ? s->end - from : 60};
+	size_t from = s->mark[r.from].at;
+	struct oc_str rest = {s->text.p + from, s->end - from < 80 ? s->end - from : 80};
 	return oc_str_find(rest, OC_LIT("remain")) >= 0 ||
 	       oc_str_find(rest, OC_LIT("left over")) >= 0;
 }
