@@ -331,6 +331,7 @@ static void test_start_and_length(void **state)
 		assert_int_equal(one.tokens[one.starts[i]], 5);
 		assert_int_equal(one.tokens[one.starts[i] + 1], 1);
 	}
+	oc_set_fini(&one);
 	how.temperature = 0.001;
 	assert_int_equal(oc_model_ngram.sample(m, &how, &one, &err), -1);
 	assert_non_null(strstr(err.msg, "temperature"));

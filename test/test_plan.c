@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "generate/recipe.h"
 #include "plan/plan.h"
 
 static struct oc_plan *parse(const char *yaml, struct oc_err *err)
@@ -267,7 +268,28 @@ static const struct {
          "p.yaml:5:19: the name `a` is taken; every source and step needs its own"},
 	{HEAD SRC "curate:\n  - exact: {name: ../x}\n",
          "p.yaml:5:19: `../x` cannot name a step: use letters, digits, _ - and ."},
+	/* recipes */
+	{HEAD SRC "generate: [arithmetics]\n",
+         "p.yaml:4:12: there is no recipe `arithmetics`; did you mean `arithmetic`?"},
+	{HEAD SRC "generate: [exact]\n",
+         "p.yaml:4:12: `exact` is a stage, not a recipe: it stands under "
+         "`verify` or `curate`"},
+	{HEAD SRC "generate: [arithmetic]\n",
+         "p.yaml:4:12: recipe arithmetic needs the key `model`: who writes"},
+	{HEAD SRC "generate:\n  - arithmetic: {model: m}\n",
+         "p.yaml:5:25: there is no model `m`; name it under `models:`"},
+	{HEAD "models: {small: {type: gguf, path: x}}\n" SRC
+              "generate:\n  - arithmetic: {model: smal}\n",
+         "p.yaml:6:25: there is no model `smal`; did you mean `small`?"},
+	{HEAD "models: {m: {type: gguf, path: x}}\n" SRC
+              "generate:\n  - arithmetic: {model: m, seeds: [b]}\n",
+         "p.yaml:6:35: there is no source `b`; did you mean `a`?"},
+	{HEAD "models: {m: {type: gguf, path: x}}\n" SRC
+              "generate:\n  - arithmetic: {model: m, digitz: 3}\n",
+         "p.yaml:6:28: unknown key `digitz` in recipe arithmetic; did you mean `digits`?"},
 	/* what is not there yet is refused, not ignored */
+	{HEAD SRC "mix: {tokenz: 5}\n",
+         "p.yaml:4:7: unknown key `tokenz` in `mix` of the plan; did you mean `tokens`?"},
 	{HEAD SRC "measure: {}\n",
          "p.yaml:4:1: `measure` is not built into this version of Outcross; "
          "take the key away to go on without it"},
@@ -317,7 +339,7 @@ static void test_hash(void **state)
 		"# a comment\n" BASE_PLAN "# another\n",
 		/* order of keys, flow and block style, quotes */
 		"curate: [exact, {novelty: {threshold: 0.60}}]\nsources:\n  a:\n    license: "
-	        "'MIT'\n"
+		"'MIT'\n"
 		"    path: [a.jsonl]\n  b: {path: b.jsonl}\nseed: 0x7\noutcross: 1\n",
 		/* names of the run and of steps */
 		"name: other\n" HEAD
@@ -395,6 +417,50 @@ static void test_expand(void **state)
 	}
 }
 
+/* A recipe from a file, and expansion of a recipe to steps that can be given again. */
+static void test_recipes(void **state)
+{
+	static const char text[] =
+		HEAD "models: {m: {type: gguf, path: x}}\n" SRC
+		     "generate:\n  - arithmetic: {model: m, rows: 7}\n  - my.yaml: {model: m}\n"
+		     "  - arithmetic: {model: m, recipe: my.yaml, name: other}\n";
+	char dir[] = "/tmp/oc-plan-XXXXXX", path[64], a[33], b[33];
+	const char *recipe = oc_recipe_builtin(OC_LIT("arithmetic"));
+	struct oc_buf one = {0};
+	struct oc_ctx *ctx = oc_ctx_new(1, 0);
+	struct oc_err err = {0};
+	struct oc_plan *p, *q;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/my.yaml", dir);
+	assert_int_equal(oc_file_write(path, recipe, strlen(recipe), &err), 0);
+	if (oc_plan_parse(&p, ctx, OC_LIT(text), "p.yaml", dir, &err) < 0)
+		fail_msg("%s: %s", err.where, err.msg);
+	assert_int_equal(p->generate_n, 3);
+	assert_string_equal(p->generate[0].name, "arithmetic");
+	assert_string_equal(p->generate[1].name, "arithmetic-2");
+	assert_string_equal(p->generate[1].part, "my.yaml");
+	assert_string_equal(p->generate[2].name, "other");
+	for (int i = 0; i < 3; i++) {
+		assert_ptr_equal(p->generate[i].model, &p->models[0]);
+		assert_null(p->generate[i].def);
+		assert_true(yyjson_is_arr(oc_json_get(p->generate[i].opts, "steps")));
+		assert_int_equal(oc_json_get_int(p->generate[i].opts, "rows", 0), i ? 200 : 7);
+	}
+	oc_plan_write(&one, p);
+	if (oc_plan_parse(&q, ctx, oc_buf_view(&one), "p.yaml", dir, &err) < 0)
+		fail_msg("%s: %s", err.where, err.msg);
+	oc_hash128_hex(oc_plan_hash(p), a);
+	oc_hash128_hex(oc_plan_hash(q), b);
+	assert_string_equal(a, b);
+	oc_plan_free(p);
+	oc_plan_free(q);
+	oc_buf_fini(&one);
+	oc_ctx_free(ctx);
+	assert_int_equal(oc_remove_tree(dir, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +468,7 @@ int main(void)
 		cmocka_unit_test(test_origin),   cmocka_unit_test(test_lineage),
 		cmocka_unit_test(test_steps),    cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_hash),     cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_recipes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,8 @@
 
 #include "cli/verb.h"
 #include "data/opts.h"
+#include "data/yaml.h"
+#include "generate/recipe.h"
 #include "plan/plan.h"
 
 #define WIDTH  92 /* columns of a help text */
@@ -156,7 +158,8 @@ static void option_type(struct oc_buf *b, const struct oc_option *o)
 /* Is there a default worth showing? An empty string or table is none. */
 static bool has_default(const struct oc_option *o)
 {
-	return o->def && *o->def && strcmp(o->def, "\"\"") != 0 && strcmp(o->def, "{}") != 0;
+	return o->def && *o->def && strcmp(o->def, "\"\"") != 0 && strcmp(o->def, "{}") != 0 &&
+	       strcmp(o->def, "[]") != 0;
 }
 
 static void option_text(struct oc_buf *b, const struct oc_option *o)
@@ -195,18 +198,35 @@ struct part {
 	const struct oc_option *options;
 };
 
-enum { STAGES, SOURCES, MODELS, LLMS, KIND_N };
+enum { STAGES, SOURCES, RECIPES, LLMS, MODELS, KIND_N };
 
 static const struct {
 	const char *list, *one, *title;
 } kinds[KIND_N] = {
 	{"stages", "stage", "Stages: what can stand under `verify:` and `curate:`"},
 	{"sources", "source", "Sources: `type:` under `sources:`"},
-	{"models", "model", "Models that rehearsals fit"},
+	{"recipes", "recipe", "Recipes: what can stand under `generate:`"},
 	{"llms", "llm", "Language models: `type:` under `models:`"},
+	{"models", "model", "Models that rehearsals fit"},
 };
 
-static bool part_at(int kind, size_t i, struct part *p)
+/* A built-in recipe as a part. Its strings live in `a`. */
+static bool recipe_at(struct oc_arena *a, size_t i, struct part *p)
+{
+	const char *name = oc_recipe_name((unsigned)i);
+	struct oc_err err = {0};
+	yyjson_val *recipe;
+
+	if (!name)
+		return false;
+	recipe = oc_yaml_parse(a, oc_str(oc_recipe_builtin(oc_str(name))), name, NULL, &err);
+	*p = (struct part){.name = name,
+	                   .help = oc_arena_str(a, oc_json_get_str(recipe, "help")).p,
+	                   .options = recipe ? oc_recipe_options(a, recipe, &err) : NULL};
+	return true;
+}
+
+static bool part_at(struct oc_arena *a, int kind, size_t i, struct part *p)
 {
 #define TAKE(table)                                                                                \
 	if (!(table)[i])                                                                           \
@@ -218,6 +238,7 @@ static bool part_at(int kind, size_t i, struct part *p)
 	switch (kind) {
 	case STAGES: TAKE(oc_stages);
 	case SOURCES: TAKE(oc_sources);
+	case RECIPES: return recipe_at(a, i, p);
 	case MODELS: TAKE(oc_models);
 	default: TAKE(oc_llms);
 	}
@@ -237,12 +258,12 @@ static void part_help(struct oc_buf *b, int kind, const struct part *p)
 	}
 }
 
-static void part_list(struct oc_buf *b, int kind)
+static void part_list(struct oc_buf *b, struct oc_arena *a, int kind)
 {
 	struct part p;
 
 	oc_buf_printf(b, "%s:\n", kinds[kind].title);
-	for (size_t i = 0; part_at(kind, i, &p); i++)
+	for (size_t i = 0; part_at(a, kind, i, &p); i++)
 		entry(b, p.name, p.help);
 }
 
@@ -262,7 +283,8 @@ void oc_help_overview(struct oc_buf *b)
 	oc_buf_puts(
 		b,
 		"\n`outcross VERB --help` explains a verb; `outcross help plan-keys` the keys of "
-		"a plan;\n`outcross help stages` (sources, llms, models) what can stand in one.\n");
+		"a plan;\n`outcross help stages` (recipes, sources, llms, models) what can stand "
+		"in one.\n");
 }
 
 void oc_help_verb(struct oc_buf *b, const struct oc_verb *verb)
@@ -278,7 +300,7 @@ void oc_help_verb(struct oc_buf *b, const struct oc_verb *verb)
 	flag_entries(b, oc_common_flags);
 }
 
-int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err)
+static int topic_help(struct oc_buf *b, struct oc_arena *a, const char *topic, struct oc_err *err)
 {
 	const struct oc_verb *verb = oc_verb_find(oc_str(topic));
 	const char *names[512];
@@ -318,9 +340,9 @@ int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err)
 		if (strcmp(topic, kinds[kind].list) == 0) {
 			if (found++)
 				oc_buf_putc(b, '\n');
-			part_list(b, kind);
+			part_list(b, a, kind);
 		}
-		for (size_t i = 0; part_at(kind, i, &p); i++) {
+		for (size_t i = 0; part_at(a, kind, i, &p); i++) {
 			if (n < 512)
 				names[n++] = p.name;
 			if (strcmp(p.name, topic) != 0)
@@ -338,6 +360,15 @@ int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err)
 		               topic, near);
 	return oc_fail(err, OC_USAGE, "help", "nothing is called `%s`; `outcross help` lists verbs",
 	               topic);
+}
+
+int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err)
+{
+	struct oc_arena *a = oc_arena_new();
+	int rc = topic_help(b, a, topic, err);
+
+	oc_arena_free(a);
+	return rc;
 }
 
 /* ------------------------------------------------------- man page, completions */
@@ -398,6 +429,7 @@ static void roff_options(struct oc_buf *b, const struct oc_option *o, const char
 
 void oc_help_man(struct oc_buf *b)
 {
+	struct oc_arena *a = oc_arena_new();
 	struct part p;
 
 	oc_buf_puts(b,
@@ -432,7 +464,7 @@ void oc_help_man(struct oc_buf *b)
 		for (const char *c = kinds[kind].list; *c; c++)
 			oc_buf_putc(b, (char)(*c - 'a' + 'A'));
 		oc_buf_putc(b, '\n');
-		for (size_t i = 0; part_at(kind, i, &p); i++) {
+		for (size_t i = 0; part_at(a, kind, i, &p); i++) {
 			oc_buf_puts(b, ".SS ");
 			roff(b, p.name);
 			oc_buf_putc(b, '\n');
@@ -448,6 +480,7 @@ void oc_help_man(struct oc_buf *b)
 	OC_ERR_MAP(X)
 #undef X
 	oc_buf_puts(b, ".SH ENVIRONMENT\n.TP\n.B NO_COLOR\nno colours on the terminal\n");
+	oc_arena_free(a);
 }
 
 static void words(struct oc_buf *b, const struct oc_flag *f)
@@ -461,6 +494,7 @@ static void words(struct oc_buf *b, const struct oc_flag *f)
 
 void oc_help_completions(struct oc_buf *b)
 {
+	struct oc_arena *a = oc_arena_new();
 	oc_buf_puts(b, "# bash completion for outcross; made by `outcross help --completions`\n"
 	               "_outcross() {\n"
 	               "\tlocal word=${COMP_WORDS[COMP_CWORD]} verb= i options=\n"
@@ -486,7 +520,7 @@ void oc_help_completions(struct oc_buf *b)
 				if (!oc_verbs[k]->hidden)
 					oc_buf_printf(b, " %s", oc_verbs[k]->name);
 			for (int kind = 0; kind < KIND_N; kind++)
-				for (size_t k = 0; part_at(kind, k, &p); k++)
+				for (size_t k = 0; part_at(a, kind, k, &p); k++)
 					oc_buf_printf(b, " %s", p.name);
 		}
 		oc_buf_puts(b, "' ;;\n");
@@ -497,6 +531,7 @@ void oc_help_completions(struct oc_buf *b)
 	               "\tfi\n"
 	               "}\n"
 	               "complete -o default -F _outcross outcross\n");
+	oc_arena_free(a);
 }
 
 /* ------------------------------------------------------------------ manual */
@@ -549,6 +584,7 @@ static void manual_table(struct oc_buf *b, const struct oc_option *o)
 
 void oc_help_manual(struct oc_buf *b)
 {
+	struct oc_arena *a = oc_arena_new();
 	struct part p;
 
 	oc_buf_puts(b, "## Verbs\n");
@@ -575,7 +611,7 @@ void oc_help_manual(struct oc_buf *b)
 	}
 	for (int kind = 0; kind < KIND_N; kind++) {
 		oc_buf_printf(b, "\n## %s\n", kinds[kind].title);
-		for (size_t i = 0; part_at(kind, i, &p); i++) {
+		for (size_t i = 0; part_at(a, kind, i, &p); i++) {
 			oc_buf_printf(b, "\n### %s\n\n%s\n", p.name, p.help ? p.help : "");
 			if (p.doc)
 				oc_buf_printf(b, "\n%s\n", p.doc);
@@ -588,4 +624,5 @@ void oc_help_manual(struct oc_buf *b)
 #define X(name, status, text) oc_buf_printf(b, "| %d | %s | %s |\n", status, #name, text);
 	OC_ERR_MAP(X)
 #undef X
+	oc_arena_free(a);
 }

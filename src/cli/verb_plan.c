@@ -118,7 +118,8 @@ static void print_steps(struct oc_buf *b, const char *key, const struct oc_plan_
 		if (steps[i].def)
 			oc_buf_printf(b, " %s", steps[i].def->help ? steps[i].def->help : "");
 		if (steps[i].model)
-			oc_buf_printf(b, ", model %s", steps[i].model->name);
+			oc_buf_printf(b, "%s model %s", steps[i].def ? "," : " asks",
+			              steps[i].model->name);
 		oc_buf_putc(b, '\n');
 	}
 }

@@ -108,7 +108,7 @@ const struct oc_verb oc_verb_status = {
 	.help = "how far a run is",
 	.usage = "RUN [--watch] [--json]",
 	.doc = "RUN is the run folder (runs/NAME). --json prints status.json as it is: rows, "
-               "requests, "
+	       "requests, "
 	       "tokens, money, state.",
 	.flags = flags,
 	.operand_min = 1,

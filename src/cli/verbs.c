@@ -4,6 +4,8 @@
 #define OC_VERBS(X)                                                                                \
 	X(init)                                                                                    \
 	X(plan)                                                                                    \
+	X(run)                                                                                     \
+	X(status)                                                                                  \
 	X(curate)                                                                                  \
 	X(verify)                                                                                  \
 	X(mix)                                                                                     \

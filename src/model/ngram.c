@@ -29,6 +29,7 @@
 #include "data/set.h"
 
 #define ORDER_MAX  5u
+#define RADIX_PAYS 8192u
 #define NONE       UINT32_MAX
 #define LEN_MAX    65536u /* tokens of a drawn item when nothing else is said */
 #define TOKENS_MAX ((uint64_t)1 << 31)
@@ -61,9 +62,22 @@ struct gram {
 	uint32_t place;
 };
 
-/* Least significant digit first, 16 bits a pass; passes in which all digits agree are skipped. */
+static int by_key(const void *a, const void *b)
+{
+	const struct gram *x = a, *y = b;
+	return x->key < y->key ? -1 : x->key > y->key;
+}
+
+/*
+ * Least significant digit first, 16 bits a pass; passes in which all digits agree are skipped.
+ * Grams of one key become one node, so their order among themselves is of no matter.
+ */
 static void sort_grams(struct gram *a, struct gram *spare, size_t n)
 {
+	if (n < RADIX_PAYS) {
+		qsort(a, n, sizeof *a, by_key);
+		return;
+	}
 	size_t *count = oc_alloc(65536 * sizeof *count);
 	struct gram *from = a, *to = spare;
 

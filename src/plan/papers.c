@@ -82,7 +82,8 @@ static void step(struct oc_buf *b, const struct oc_tally *t, const char *name, c
                  const char *part, uint64_t came, uint64_t *travelling)
 {
 	uint64_t fell = 0, undecided = 0, changed = 0, flagged = 0;
-	bool any = false;
+	bool any = false, recipe = strcmp(kind, "recipe") == 0; /* its own stages: NAME.STAGE */
+	size_t len = strlen(name);
 
 	oc_buf_puts(b, b->p[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
 	oc_buf_json(b, oc_str(name));
@@ -91,7 +92,8 @@ static void step(struct oc_buf *b, const struct oc_tally *t, const char *name, c
 	oc_buf_puts(b, ",\"fell\":[");
 	for (unsigned i = 0; i < t->line_n; i++) {
 		const struct oc_tally_line *l = &t->lines[i];
-		if (strcmp(l->step, name) != 0)
+		if (strncmp(l->step, name, len) != 0 ||
+		    (l->step[len] && !(recipe && l->step[len] == '.')))
 			continue;
 		changed += l->result == OC_CHANGED ? l->n : 0;
 		flagged += l->result == OC_FLAG ? l->n : 0;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "data/yaml.h"
+#include "mix/mix.h"
 #include "plan/reader.h"
 
 static const struct oc_option price_options[] = {
@@ -248,6 +249,10 @@ const struct oc_option oc_plan_options[] = {
          .table = review_options,
          .def = "{}",
          .help = "what people look at: none, undecided, all, or {sample: {confidence, limit}}"},
+	{.key = "mix",
+         .type = OC_OPT_TABLE,
+         .table = oc_mix_options,
+         .help = "how much of what goes into the data set; without it, every row that survives"},
 	{.key = "output",
          .type = OC_OPT_TABLE,
          .table = output_options,
@@ -295,10 +300,12 @@ static void affecting_steps(struct oc_buf *b, const struct oc_plan_step *steps, 
 {
 	oc_buf_putc(b, '[');
 	for (unsigned i = 0; i < n; i++) {
+		/* A recipe is what it does, wherever its file lies. */
+		struct oc_str recipe = oc_json_get_str(steps[i].opts, "recipe");
 		oc_buf_puts(b, i ? ",{" : "{");
-		oc_buf_json(b, oc_str(steps[i].part));
+		oc_buf_json(b, steps[i].def ? oc_str(steps[i].part) : recipe);
 		oc_buf_putc(b, ':');
-		affecting(b, steps[i].def ? steps[i].def->options : NULL, steps[i].opts);
+		affecting(b, steps[i].options, steps[i].opts);
 		oc_buf_putc(b, '}');
 	}
 	oc_buf_putc(b, ']');

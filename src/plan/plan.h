@@ -63,8 +63,9 @@ struct oc_plan_source {
 /* A stage of `verify:` or `curate:`, or a recipe of `generate:`. */
 struct oc_plan_step {
 	const char *name;                  /* unique in the plan */
-	const char *part;                  /* name of the stage or recipe */
+	const char *part;                  /* name of the stage or recipe, or a recipe's file */
 	const struct oc_stage_def *def;    /* NULL for a recipe */
+	const struct oc_option *options;   /* the part's table */
 	yyjson_val *opts;                  /* resolved; a recipe's: with its expanded `steps` */
 	const struct oc_plan_model *model; /* of the option `model:`, or NULL */
 	const char *where;                 /* "plan.yaml:12:5" */

@@ -247,6 +247,8 @@ static int read_setting(struct reader *r, const struct oc_option *o, yyjson_val 
 		p->holdout = v;
 	else if (strcmp(o->key, "review") == 0)
 		p->review = v;
+	else if (strcmp(o->key, "mix") == 0)
+		p->mix = v;
 	else if (strcmp(o->key, "output") == 0)
 		p->output = v;
 	return 0;
@@ -272,7 +274,7 @@ static int read_key(struct reader *r, const struct oc_option *o, yyjson_val *giv
 /* Keys of the design whose part is not there: a sentence is better than "unknown key". */
 static int refuse_unbuilt(struct reader *r)
 {
-	static const char *const later[] = {"mix", "measure", "rehearse"};
+	static const char *const later[] = {"measure", "rehearse"};
 
 	for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
 		yyjson_val *v = oc_json_get(r->root, later[i]);

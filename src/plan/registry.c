@@ -15,11 +15,13 @@
 	X(schema)                                                                                  \
 	X(words)
 
-#define OC_SOURCES(X) X(jsonl)
+#define OC_SOURCES(X) X(jsonl) X(text)
 
 #define OC_MODELS(X) X(ngram)
 
-#define OC_LLMS(X) X(gguf)
+#define OC_LLMS(X)                                                                                 \
+	X(gguf)                                                                                    \
+	X(openai)
 
 #define DECLARE_STAGE(name)  extern const struct oc_stage_def oc_stage_##name;
 #define DECLARE_SOURCE(name) extern const struct oc_source_def oc_source_##name;

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "data/row.h"
+#include "generate/recipe.h"
 #include "plan/reader.h"
 
 /* Language models began to flood the web with this date; see facts on provenance in the manual. */
@@ -382,9 +383,12 @@ static int name_step(struct reader *r, yyjson_val *given, yyjson_val *at, struct
 		s->name = oc_arena_str(r->arena, name).p;
 		return 0;
 	}
-	s->name = s->part;
+	/* A recipe's file is no name for a step; what the recipe calls itself is. */
+	const char *base =
+		s->def ? s->part : oc_arena_str(r->arena, oc_json_get_str(s->opts, "recipe")).p;
+	s->name = base;
 	for (unsigned k = 2; name_taken(r->plan, before, before_n, oc_str(s->name)); k++)
-		s->name = oc_arena_printf(r->arena, "%s-%u", s->part, k).p;
+		s->name = oc_arena_printf(r->arena, "%s-%u", base, k).p;
 	return reader_name(r, at, oc_str(s->name), "step");
 }
 
@@ -404,14 +408,97 @@ static int read_stage(struct reader *r, yyjson_val *at, struct oc_str part, yyjs
 		return no_such(r, at, "stage", part, names, n, "`outcross help stages` lists them");
 	}
 	s->part = s->def->name;
+	s->options = s->def->options;
 	snprintf(what, sizeof what, "stage %s", s->part);
 	return reader_resolve(r, oc_step_common, s->def->options, given, what, common, &s->opts);
 }
 
-/* A step that talks to a model names one of the plan's; with only one there it may be left out. */
+#define MAX_RECIPE ((size_t)4 << 20) /* bytes */
+
+/* The text of a recipe: a file (a name with / or .yaml), else a built-in one. */
+static int recipe_text(struct reader *r, yyjson_val *at, struct oc_str part, struct oc_buf *text)
+{
+	struct oc_str path;
+
+	if (ends(part, ".yaml") || ends(part, ".yml") || memchr(part.p, '/', part.len)) {
+		path = part.p[0] == '/' ? oc_arena_str(r->arena, part)
+		                        : oc_arena_printf(r->arena, "%s/%.*s", r->plan->base_dir,
+		                                          OC_ARG(part));
+		return oc_file_read(path.p, MAX_RECIPE, text, r->err);
+	}
+	path.p = oc_recipe_builtin(part);
+	if (path.p) {
+		oc_buf_puts(text, path.p);
+		return 0;
+	}
+	if (oc_stage_find(part))
+		return reader_fail(r, at,
+		                   "`%.*s` is a stage, not a recipe: it stands under `verify` or "
+		                   "`curate`",
+		                   OC_ARG(part));
+	const char *names[64];
+	unsigned n = 0;
+	while (n < 64 && (names[n] = oc_recipe_name(n)))
+		n++;
+	return no_such(r, at, "recipe", part, names, n, "`outcross help recipes` lists them");
+}
+
+/* Rows a recipe starts from must come from somewhere. */
+static int check_seeds(struct reader *r, yyjson_val *given, const struct oc_plan_step *s)
+{
+	yyjson_val *seeds = oc_json_get(s->opts, "seeds"), *item;
+	size_t i, n;
+
+	yyjson_arr_foreach(seeds, i, n, item)
+	{
+		const char *names[64];
+		unsigned k = 0;
+		bool found = false;
+		for (unsigned q = 0; q < r->plan->source_n; q++) {
+			found = found || oc_str_is(oc_json_str(item), r->plan->sources[q].name);
+			if (k < 64)
+				names[k++] = r->plan->sources[q].name;
+		}
+		if (!found)
+			return no_such(r, oc_json_get(given, "seeds"), "source", oc_json_str(item),
+			               names, k, "name it under `sources:`");
+	}
+	return 0;
+}
+
+static int read_recipe(struct reader *r, yyjson_val *at, struct oc_str part, yyjson_val *given,
+                       struct oc_plan_step *s, yyjson_val **common)
+{
+	struct oc_buf text = {0};
+	struct oc_str name = oc_json_get_str(given, "recipe");
+	yyjson_val *recipe, *own;
+	char what[96];
+	int rc = -1;
+
+	s->part = oc_arena_str(r->arena, part).p;
+	/* `recipe: my.yaml` among the options takes the place of the built-in one. */
+	if (recipe_text(r, at, ends(name, ".yaml") || ends(name, ".yml") ? name : part, &text) < 0)
+		goto out;
+	recipe = oc_yaml_parse(r->arena, oc_buf_view(&text), s->part, NULL, r->err);
+	if (!recipe || !(s->options = oc_recipe_options(r->arena, recipe, r->err)))
+		goto out;
+	/* Once for messages with their place, once more for the steps. */
+	snprintf(what, sizeof what, "recipe %s", s->part);
+	if (reader_resolve(r, oc_step_common, s->options, given, what, common, &own) < 0)
+		goto out;
+	s->opts = oc_recipe_resolve(r->arena, recipe, own, s->where, r->err);
+	if (!s->opts || check_seeds(r, given, s) < 0)
+		goto out;
+	rc = 0;
+out:
+	oc_buf_fini(&text);
+	return rc;
+}
+
+/* A step that talks to a model names one of the plan's. */
 static int step_model(struct reader *r, yyjson_val *given, struct oc_plan_step *s)
 {
-	for (const struct oc_option *o = s->def ? s->def->options : NULL; o && o->key; o++) {
+	for (const struct oc_option *o = s->options; o && o->key; o++) {
 		struct oc_str name;
 		if (o->type != OC_OPT_MODEL)
 			continue;
@@ -445,12 +532,28 @@ static int read_step(struct reader *r, yyjson_val *item, const char *key,
 		                   key);
 	}
 	s->where = reader_where(r, at);
-	if (read_stage(r, at, part, given, s, &common) < 0 ||
-	    name_step(r, given, at, s, steps, n) < 0 || step_model(r, given, s) < 0)
+	if ((strcmp(key, "generate") == 0 ? read_recipe(r, at, part, given, s, &common)
+	                                  : read_stage(r, at, part, given, s, &common)) < 0 ||
+	    name_step(r, given, at, s, steps, n) < 0 || step_model(r, given, s) < 0) {
+		/* A step without options has no value whose place could be named. */
+		if (!r->err->where[0])
+			snprintf(r->err->where, sizeof r->err->where, "%s", s->where);
 		return -1;
+	}
 	oc_buf_putc(&r->resolved, '{');
 	oc_buf_json(&r->resolved, oc_str(s->part));
 	oc_buf_putc(&r->resolved, ':');
+	if (!s->def) {
+		/* A recipe's table knows `name`, too, and its resolver drops it. */
+		struct oc_buf b = {0};
+		oc_buf_puts(&b, "{\"name\":");
+		oc_buf_json(&b, oc_str(s->name));
+		oc_buf_putc(&b, '}');
+		common = oc_json_parse(r->arena, oc_buf_view(&b), r->err);
+		oc_buf_fini(&b);
+		if (!common)
+			return -1;
+	}
 	reader_members(r, NULL, common, s->opts);
 	oc_buf_putc(&r->resolved, '}');
 	return 0;

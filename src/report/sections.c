@@ -1,0 +1,535 @@
+#include "report/sections.h"
+
+#include <stdio.h>
+
+#include "report/html.h"
+
+static double num(yyjson_val *v, const char *path)
+{
+	yyjson_val *at = oc_json_path(v, oc_str(path));
+	return yyjson_is_num(at) ? yyjson_get_num(at) : 0;
+}
+
+static void heading(struct oc_buf *b, const char *id, const char *text)
+{
+	oc_buf_printf(b, "<h2 id=\"%s\">%s</h2>\n", id, text);
+}
+
+static void not_measured(struct oc_buf *b, const char *why)
+{
+	oc_buf_printf(b, "<p class=\"soft\">Not measured: %s</p>\n", why);
+}
+
+/* --------------------------------------------------------------------- flow */
+
+/* Every loss of a step, with a link to rows that fell there. */
+static void losses(struct oc_buf *b, yyjson_val *step)
+{
+	struct oc_str name = oc_json_get_str(step, "name");
+	size_t i, n;
+	yyjson_val *rule;
+
+	yyjson_arr_foreach(oc_json_get(step, "fell"), i, n, rule)
+	{
+		struct oc_str what = oc_json_get_str(rule, "rule");
+		oc_buf_puts(b, i ? "<br><a href=\"#fell-" : "<a href=\"#fell-");
+		oc_html_id(b, name, what);
+		oc_buf_puts(b, "\">");
+		oc_html_count(b, oc_json_get_num(rule, "n", 0));
+		oc_buf_putc(b, ' ');
+		oc_html_text(b, what);
+		oc_buf_puts(b, "</a>");
+	}
+	const char *const notes[] = {"undecided", "changed", "flagged"};
+	for (size_t k = 0; k < 3; k++)
+		if (num(step, notes[k]) > 0) {
+			oc_buf_puts(b,
+			            n || k ? "<br><span class=\"soft\">" : "<span class=\"soft\">");
+			oc_html_count(b, num(step, notes[k]));
+			oc_buf_printf(b, " %s</span>", notes[k]);
+		}
+}
+
+void oc_section_flow(struct oc_buf *b, yyjson_val *facts)
+{
+	static const char *const ends[] = {"train", "test", "held", "rejected", "merged", "unused"};
+	double most = num(facts, "rows.in") + num(facts, "rows.made");
+	size_t i, n;
+	yyjson_val *step;
+
+	heading(b, "flow", "What happened to every row");
+	oc_buf_puts(
+		b,
+		"<div class=\"wide\"><table><tr><th>step</th><th class=\"n\">came</th>"
+		"<th class=\"n\">go on</th><th style=\"width:24%\"></th><th>fell here</th></tr>\n");
+	yyjson_arr_foreach(oc_json_get(facts, "steps"), i, n, step)
+	{
+		oc_buf_puts(b, "<tr><td>");
+		oc_html_text(b, oc_json_get_str(step, "name"));
+		oc_buf_puts(b, " <span class=\"soft\">");
+		oc_html_text(b, oc_json_get_str(step, "kind"));
+		oc_buf_puts(b, "</span></td><td class=\"n\">");
+		if (num(step, "came") > 0)
+			oc_html_count(b, num(step, "came"));
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		oc_html_count(b, num(step, "went"));
+		oc_buf_printf(b,
+		              "</td><td><div class=\"bar-track\"><i class=\"real\" "
+		              "style=\"width:%.2f%%\">"
+		              "</i></div></td><td>",
+		              most > 0 ? 100 * num(step, "went") / most : 0);
+		losses(b, step);
+		oc_buf_puts(b, "</td></tr>\n");
+	}
+	oc_buf_puts(b, "</table></div>\n<p>The ledger balances: ");
+	oc_html_count(b, num(facts, "rows.in"));
+	oc_buf_puts(b, " read + ");
+	oc_html_count(b, num(facts, "rows.made"));
+	oc_buf_puts(b, " made + ");
+	oc_html_count(b, num(facts, "rows.repeated"));
+	oc_buf_puts(b, " repeated = ");
+	for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) {
+		char path[32];
+		snprintf(path, sizeof path, "rows.%s", ends[k]);
+		oc_buf_puts(b, k ? " + " : "");
+		oc_html_count(b, num(facts, path));
+		oc_buf_printf(b, " %s", ends[k]);
+	}
+	oc_buf_puts(b, ".</p>\n");
+}
+
+/* --------------------------------------------------------- origin, depth, holdout */
+
+void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
+{
+	static const char *const groups[] = {"real", "synthetic", "unknown", "held_out"};
+	static const char *const labels[] = {"real", "synthetic", "unknown origin",
+	                                     "held out (test)"};
+	double train = num(facts, "rows.train");
+	yyjson_val *depth, *holdout = oc_json_get(facts, "holdout");
+	size_t i, n;
+
+	heading(b, "rows", "Origin and depth");
+	for (size_t g = 0; g < 4; g++) {
+		struct oc_buf text = {0};
+		char path[48];
+		snprintf(path, sizeof path, "origin.%s.rows", groups[g]);
+		double rows = num(facts, path);
+		if (!(rows > 0))
+			continue;
+		oc_html_count(&text, rows);
+		oc_buf_puts(&text, " rows, about ");
+		snprintf(path, sizeof path, "origin.%s.tokens", groups[g]);
+		oc_html_count(&text, num(facts, path));
+		oc_buf_puts(&text, " tokens");
+		oc_html_bar(b, groups[g], oc_str(labels[g]), train > 0 ? rows / train : 0,
+		            oc_buf_cstr(&text));
+		oc_buf_fini(&text);
+	}
+	oc_buf_puts(b,
+	            "<p class=\"soft\">Tokens are estimated as bytes / 4. A row counts as real "
+	            "only when "
+	            "its source was collected before November 2022 or somebody attests it.</p>\n");
+	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>model generations deep</th>"
+	               "<th class=\"n\">train rows</th><th class=\"n\">tokens</th></tr>");
+	yyjson_arr_foreach(oc_json_get(facts, "depth"), i, n, depth)
+	{
+		oc_buf_printf(b, "<tr><td>%s%.0f%s</td><td class=\"n\">",
+		              num(depth, "depth") > 0 &&
+		                              oc_json_get_bool(facts, "depth_at_least", false)
+		                      ? "&ge; "
+		                      : "",
+		              num(depth, "depth"), num(depth, "depth") > 0 ? "" : " (people)");
+		oc_html_count(b, num(depth, "rows"));
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		oc_html_count(b, num(depth, "tokens"));
+		oc_buf_puts(b, "</td></tr>");
+	}
+	oc_buf_puts(b, "</table></div>\n<p id=\"holdout\">");
+	if (!holdout) {
+		oc_buf_puts(b, "No rows were held out, so nothing here can be compared with unseen "
+		               "real rows.</p>\n");
+		return;
+	}
+	oc_html_count(b, num(holdout, "rows"));
+	oc_buf_puts(b, " of ");
+	oc_html_count(b, num(holdout, "real_rows"));
+	oc_buf_puts(b, " real rows were held out before anything looked at them, drawn by ");
+	oc_html_text(b, oc_json_get_str(holdout, "by"));
+	oc_buf_puts(b, " (");
+	oc_html_count(b, num(holdout, "units"));
+	oc_buf_puts(b, " units). They are the test split; no prompt, example, mix or model has "
+	               "seen them.");
+	if (oc_json_get_bool(holdout, "few", false))
+		oc_buf_puts(b, " <strong>Too few held-out rows to tell</strong>: below 200 units "
+		               "no comparison "
+		               "with them means much.");
+	oc_buf_puts(b, "</p>\n");
+}
+
+/* ------------------------------------------------------------------- lengths */
+
+void oc_section_lengths(struct oc_buf *b, yyjson_val *facts)
+{
+	static const char *const groups[] = {"real", "held_out", "synthetic", "unknown"};
+	static const char *const labels[] = {"real (train)", "real (held out)", "synthetic",
+	                                     "unknown"};
+	enum { BINS = 64 };
+	double share[4][BINS] = {{0}};
+	char names[BINS][16];
+	const char *ticks[BINS];
+	struct oc_series series[4];
+	yyjson_val *from = oc_json_path(facts, OC_LIT("lengths.from")), *v;
+	unsigned series_n = 0, first = BINS, last = 0;
+	size_t i, n = 0;
+
+	heading(b, "lengths", "How long the rows are");
+	yyjson_arr_foreach(from, i, n, v)
+	{
+		if (i < BINS)
+			snprintf(names[i], sizeof names[i], "%.0f", yyjson_get_num(v));
+	}
+	double total[4] = {0};
+	for (size_t g = 0; g < 4; g++) {
+		char path[32];
+		snprintf(path, sizeof path, "lengths.%s", groups[g]);
+		yyjson_arr_foreach(oc_json_path(facts, oc_str(path)), i, n, v)
+		{
+			if (i >= BINS)
+				break;
+			share[g][i] = yyjson_get_num(v);
+			total[g] += share[g][i];
+			if (share[g][i] > 0) {
+				first = (unsigned)i < first ? (unsigned)i : first;
+				last = (unsigned)i > last ? (unsigned)i : last;
+			}
+		}
+	}
+	if (first >= last) {
+		not_measured(b, "there are too few rows, or they are all of one length.");
+		return;
+	}
+	for (size_t g = 0; g < 4; g++) {
+		if (!(total[g] > 0))
+			continue;
+		for (i = 0; i < BINS; i++)
+			share[g][i] = 100 * share[g][i] / total[g];
+		series[series_n++] = (struct oc_series){labels[g], groups[g], share[g] + first,
+		                                        last - first + 1};
+	}
+	for (i = first; i <= last; i++)
+		ticks[i - first] = names[i];
+	oc_html_lines(b, "Share of rows by length", "words in the row (start of each bin)",
+	              "% of the group", ticks, series, series_n);
+	oc_buf_puts(b, "<p class=\"soft\">The held-out line is the reference: two samples of real "
+	               "rows differ by "
+	               "as much as it differs from the train line.</p>\n");
+}
+
+/* ---------------------------------------------------------------------- cost */
+
+static void cost_row(struct oc_buf *b, const char *what, double money, double tokens,
+                     double seconds, double rows)
+{
+	oc_buf_printf(b, "<tr><td>%s</td>", what);
+	const double all[] = {money, tokens, seconds};
+	for (size_t i = 0; i < 3; i++) {
+		oc_buf_puts(b, "<td class=\"n\">");
+		if (rows > 0)
+			oc_html_num(b, all[i] / rows);
+		else
+			oc_buf_puts(b, "&ndash;");
+		oc_buf_puts(b, "</td>");
+	}
+	oc_buf_puts(b, "</tr>");
+}
+
+void oc_section_cost(struct oc_buf *b, yyjson_val *facts)
+{
+	double money = num(facts, "spend.money"), seconds = num(facts, "spend.seconds");
+	double tokens = num(facts, "spend.prompt_tokens") + num(facts, "spend.completion_tokens");
+	double right = 0;
+	yyjson_val *key, *v;
+	size_t i, n;
+
+	heading(b, "cost", "What it cost");
+	if (!(num(facts, "spend.sent") + num(facts, "spend.cached") > 0)) {
+		oc_buf_puts(b, "<p>No model was asked. The run took ");
+		oc_html_num(b, seconds);
+		oc_buf_puts(b, " seconds.</p>\n");
+		return;
+	}
+	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, v)
+	{
+		right += num(v, "sums.right.n");
+	}
+	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th></th><th class=\"n\">money</th>"
+	               "<th class=\"n\">tokens</th><th class=\"n\">seconds</th></tr>");
+	cost_row(b, "the run", money, tokens, seconds, 1);
+	cost_row(b, "per row made", money, tokens, seconds, num(facts, "rows.made"));
+	if (right > 0)
+		cost_row(b, "per right row", money, tokens, seconds, right);
+	cost_row(b, "per machine-made row kept", money, tokens, seconds,
+	         num(facts, "origin.synthetic.rows"));
+	oc_buf_puts(b, "</table></div>\n<p class=\"soft\">");
+	oc_html_count(b, num(facts, "spend.sent"));
+	oc_buf_puts(b, " requests sent, ");
+	oc_html_count(b, num(facts, "spend.cached"));
+	oc_buf_puts(b, " answered from the reply store for nothing, ");
+	oc_html_count(b, num(facts, "spend.failed"));
+	oc_buf_puts(b, " failed. Money is at list price, in the currency of the plan's "
+	               "<code>price</code>.</p>\n");
+}
+
+/* ------------------------------------------------------------------- recipes */
+
+static void count_bar(struct oc_buf *b, const char *css, const char *label, double n, double of)
+{
+	struct oc_buf text = {0};
+
+	oc_html_count(&text, n);
+	if (of > 0)
+		oc_buf_printf(&text, " (%.1f %%)", 100 * n / of);
+	oc_html_bar(b, css, oc_str(label), of > 0 ? n / of : 0, oc_buf_cstr(&text));
+	oc_buf_fini(&text);
+}
+
+/* Kept against generated against human sums, by the size of the operands. */
+static void sums(struct oc_buf *b, yyjson_val *s)
+{
+	static const char *const kinds[] = {"human", "generated", "right", "kept"};
+	struct oc_str sentence = oc_json_get_str(s, "sentence");
+
+	oc_buf_puts(
+		b, "<div class=\"wide\"><table><tr><th>sums</th><th class=\"n\">number</th>"
+		   "<th class=\"n\">distinct</th><th class=\"n\">with 0, 1 or a power of ten</th>");
+	for (int d = 1; d <= 4; d++)
+		oc_buf_printf(b, "<th class=\"n\">%d digit%s</th>", d, d > 1 ? "s" : "");
+	oc_buf_puts(b, "</tr>");
+	for (size_t k = 0; k < 4; k++) {
+		yyjson_val *c = oc_json_get(s, kinds[k]);
+		double n = num(c, "n");
+		oc_buf_printf(b, "<tr><td>%s</td><td class=\"n\">", kinds[k]);
+		oc_html_count(b, n);
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		oc_html_count(b, num(c, "distinct"));
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		if (n > 0)
+			oc_buf_printf(b, "%.0f %%", 100 * num(c, "trivial") / n);
+		oc_buf_puts(b, "</td>");
+		for (int d = 1; d <= 4; d++) {
+			char path[32];
+			snprintf(path, sizeof path, "by_digits.%d", d);
+			oc_buf_printf(b, "<td class=\"n\">%.0f %%</td>",
+			              n > 0 ? 100 * num(c, path) / n : 0);
+		}
+		oc_buf_puts(b, "</tr>");
+	}
+	oc_buf_puts(b, "</table></div>\n");
+	if (sentence.len) {
+		oc_buf_puts(b, "<p class=\"warn\">");
+		oc_html_text(b, sentence);
+		oc_buf_printf(b,
+		              ": of the kept sums %.0f %% have the size that was asked, of the "
+		              "others %.0f %% "
+		              "(difference %.0f points, 95 %% interval %.0f to %.0f).</p>\n",
+		              100 * num(s, "as_asked.kept.share"),
+		              100 * num(s, "as_asked.not_kept.share"),
+		              100 * num(s, "as_asked.difference"), 100 * num(s, "as_asked.low"),
+		              100 * num(s, "as_asked.high"));
+	}
+}
+
+static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
+{
+	double made = num(r, "made");
+	yyjson_val *s = oc_json_get(r, "sums"), *cell;
+	size_t i, n;
+
+	oc_buf_puts(b, "<h3>");
+	oc_html_text(b, name);
+	oc_buf_puts(b, "</h3>\n");
+	count_bar(b, "synthetic", "generated", made, made);
+	count_bar(b, "synthetic", "readable", num(r, "readable"), made);
+	if (s) {
+		count_bar(b, "synthetic", "right", num(s, "right.n"), made);
+		count_bar(b, "synthetic", "right and not trivial", num(s, "right.not_trivial"),
+		          made);
+	}
+	count_bar(b, "real", "kept", num(r, "kept"), made);
+	if (num(r, "held") > 0)
+		count_bar(b, "unknown", "waiting for people", num(r, "held"), made);
+	if (s)
+		sums(b, s);
+	n = yyjson_arr_size(oc_json_get(r, "cells"));
+	if (n)
+		oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>quota for</th><th "
+		               "class=\"n\">wanted</th>"
+		               "<th class=\"n\">kept</th></tr>");
+	yyjson_arr_foreach(oc_json_get(r, "cells"), i, n, cell)
+	{
+		oc_buf_puts(b, "<tr><td>");
+		oc_html_text(b, oc_json_get_str(cell, "cell"));
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		oc_html_count(b, num(cell, "quota"));
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		oc_html_count(b, num(cell, "kept"));
+		oc_buf_puts(b, "</td></tr>");
+	}
+	if (n)
+		oc_buf_puts(b, "</table></div>\n");
+}
+
+void oc_section_recipes(struct oc_buf *b, yyjson_val *facts)
+{
+	yyjson_val *key, *v;
+	size_t i, n;
+
+	heading(b, "recipes", "What the model was asked for, and what it gave");
+	if (!yyjson_obj_size(oc_json_get(facts, "recipes")))
+		oc_buf_puts(b, "<p class=\"soft\">This plan generates nothing.</p>\n");
+	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, v)
+	{
+		recipe(b, oc_json_str(key), v);
+	}
+}
+
+/* -------------------------------------------------------------------- people */
+
+void oc_section_people(struct oc_buf *b, yyjson_val *facts)
+{
+	double seen = num(facts, "review.seen");
+
+	heading(b, "people", "What people saw");
+	if (!(seen > 0)) {
+		oc_buf_puts(b, "<p>Nobody has reviewed rows of this run; ");
+		oc_html_count(b, num(facts, "review.waiting"));
+		oc_buf_puts(b, " wait.</p>\n");
+		return;
+	}
+	oc_buf_puts(b, "<p>People saw ");
+	oc_html_count(b, seen);
+	oc_buf_puts(b, " rows and rejected or edited ");
+	oc_html_count(b, num(facts, "review.defects"));
+	oc_buf_printf(b,
+	              ": a defect rate of %.1f %% (95 %% interval %.1f to %.1f, Clopper-Pearson). ",
+	              100 * num(facts, "review.defects") / seen, 100 * num(facts, "review.low"),
+	              100 * num(facts, "review.high"));
+	oc_html_count(b, num(facts, "review.waiting"));
+	oc_buf_puts(b, " wait.</p>\n");
+}
+
+/* --------------------------------------------------- examples, what fell, sources */
+
+static void card(struct oc_buf *b, const char *title, struct oc_str key, yyjson_val *row)
+{
+	oc_buf_printf(b, "<div class=\"card\"><h3>%s ", title);
+	oc_html_text(b, key);
+	oc_buf_puts(b, "</h3>");
+	oc_html_row(b, row);
+	oc_buf_puts(b, "</div>");
+}
+
+void oc_section_examples(struct oc_buf *b, yyjson_val *facts)
+{
+	size_t i, n = yyjson_arr_size(oc_json_get(facts, "examples"));
+	yyjson_val *e;
+
+	heading(b, "examples", "Machine-made rows beside the nearest real one");
+	if (!n)
+		oc_buf_puts(b,
+		            "<p class=\"soft\">No machine-made row is in the train split.</p>\n");
+	yyjson_arr_foreach(oc_json_get(facts, "examples"), i, n, e)
+	{
+		yyjson_val *near = oc_json_get(e, "nearest");
+		oc_buf_puts(b, "<div class=\"pair\">");
+		card(b, "made", oc_json_get_str(e, "key"), oc_json_get(e, "row"));
+		if (near) {
+			char title[48];
+			snprintf(title, sizeof title,
+			         "nearest real, ROUGE-L %.2f:", num(near, "rouge_l"));
+			card(b, title, oc_json_get_str(near, "key"), oc_json_get(near, "row"));
+		}
+		oc_buf_puts(b, "</div>\n");
+	}
+	if (n) {
+		oc_buf_puts(b, "<p class=\"soft\">A row's whole life: <code>outcross why ");
+		oc_html_text(b, oc_json_get_str(facts, "folder"));
+		oc_buf_puts(b, " ROW</code>.</p>\n");
+	}
+}
+
+void oc_section_fallen(struct oc_buf *b, yyjson_val *facts)
+{
+	size_t i, n, k, m;
+	yyjson_val *f, *e;
+
+	heading(b, "fallen", "Rows that fell, by reason");
+	if (!yyjson_arr_size(oc_json_get(facts, "fallen")))
+		oc_buf_puts(b, "<p class=\"soft\">None.</p>\n");
+	yyjson_arr_foreach(oc_json_get(facts, "fallen"), i, n, f)
+	{
+		struct oc_str step = oc_json_get_str(f, "step"), rule = oc_json_get_str(f, "rule");
+		oc_buf_puts(b, "<details id=\"fell-");
+		oc_html_id(b, step, rule);
+		oc_buf_puts(b, "\"><summary>");
+		oc_html_text(b, step);
+		oc_buf_puts(b, ": ");
+		oc_html_text(b, rule);
+		oc_buf_puts(b, ", ");
+		oc_html_count(b, num(f, "n"));
+		oc_buf_puts(b, " rows</summary><div class=\"pair\">");
+		yyjson_arr_foreach(oc_json_get(f, "examples"), k, m, e)
+		{
+			yyjson_val *row = oc_json_get(e, "row");
+			card(b, "", oc_json_get_str(e, "key"),
+			     row ? row : oc_json_get(e, "base64"));
+		}
+		oc_buf_puts(b, "</div><p class=\"soft\">All of them: <code>outcross show ");
+		oc_html_text(b, oc_json_get_str(facts, "folder"));
+		oc_buf_puts(b, " --rejected --reason ");
+		oc_html_text(b, rule);
+		oc_buf_puts(b, "</code></p></details>\n");
+	}
+}
+
+void oc_section_sources(struct oc_buf *b, yyjson_val *facts)
+{
+	static const char *const columns[] = {"name",    "type",      "origin",
+	                                      "license", "collected", "attest"};
+	size_t i, n, k, m;
+	yyjson_val *s, *file;
+
+	heading(b, "sources", "Sources and licences");
+	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>source</th><th>type</th><th>origin</th>"
+	               "<th>licence</th><th>collected</th><th>attested by</th><th>files</th></tr>");
+	yyjson_arr_foreach(oc_json_get(facts, "sources"), i, n, s)
+	{
+		oc_buf_puts(b, "<tr>");
+		for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
+			oc_buf_puts(b, "<td>");
+			oc_html_text(b, oc_json_get_str(s, columns[c]));
+			if (c == 2 && oc_json_get_str(s, "origin_why").len) {
+				oc_buf_puts(b, "<br><span class=\"soft\">");
+				oc_html_text(b, oc_json_get_str(s, "origin_why"));
+				oc_buf_puts(b, "</span>");
+			}
+			oc_buf_puts(b, "</td>");
+		}
+		oc_buf_puts(b, "<td>");
+		yyjson_arr_foreach(oc_json_get(s, "files"), k, m, file)
+		{
+			oc_html_text(b, oc_json_get_str(file, "file"));
+			oc_buf_puts(b, ", ");
+			oc_html_count(b, num(file, "rows"));
+			oc_buf_puts(b, " rows<br><code class=\"soft\">");
+			oc_html_text(b, oc_json_get_str(file, "hash"));
+			oc_buf_puts(b, "</code><br>");
+		}
+		oc_buf_puts(b, "</td></tr>");
+	}
+	oc_buf_puts(b, "</table></div>\n<p class=\"soft\">The same figures as JSON: "
+	               "<code>report.json</code>. The "
+	               "resolved plan: <code>plan.lock.yaml</code>. The data set card: "
+	               "<code>out/README.md</code>.</p>\n");
+}
