@@ -3,9 +3,11 @@
 #include <stdlib.h>
 
 #include "cli/verb.h"
+#include "data/format.h"
 #include "data/row.h"
 #include "llm/gguf.h"
 #include "llm/gguf_file.h"
+#include "plan/forecast.h"
 #include "plan/look.h"
 #include "plan/plan.h"
 
@@ -20,7 +22,33 @@ static const struct oc_flag flags[] = {
 struct checked {
 	struct oc_plan *plan;
 	struct oc_look *looks; /* (plan->source_n) */
+	struct oc_forecast_plan forecast;
 };
+
+/* Does the first row have the shape the plan says? */
+static int check_format(const struct oc_plan *plan, const struct oc_plan_source *s,
+                        const struct oc_look *look, struct oc_err *err)
+{
+	int format = s->format.len ? oc_format_parse(s->format) : -1, fits = 1;
+	struct oc_row row = {.root = look->first, .arena = plan->arena};
+	struct oc_buf out = {0}, why = {0};
+
+	if (format < 0 || !look->first)
+		return 0;
+	/* Messages hold whatever the others hold. */
+	if (format == OC_FORMAT_MESSAGES)
+		fits = oc_format_detect(look->first) == OC_FORMAT_MESSAGES;
+	else
+		fits = oc_format_convert(&row, (enum oc_format)format, OC_FORMAT_MESSAGES, &out,
+		                         &why);
+	if (fits != 1)
+		oc_fail(err, OC_INPUT, s->name, "the rows are not %s%s%s",
+		        oc_format_name((enum oc_format)format), why.len ? ": " : "",
+		        oc_buf_cstr(&why));
+	oc_buf_fini(&out);
+	oc_buf_fini(&why);
+	return fits == 1 ? 0 : -1;
+}
 
 static int check_source(struct oc_cli *cli, const struct oc_plan *plan,
                         const struct oc_plan_source *s, struct oc_look *look, struct oc_err *err)
@@ -44,7 +72,7 @@ static int check_source(struct oc_cli *cli, const struct oc_plan *plan,
 	if (look->bad > 0 && plan->on_bad_row == OC_STOP_ON_BAD_ROW)
 		return oc_fail(err, OC_INPUT, s->name, "%.*s; and `on_bad_row` is stop",
 		               OC_ARG(look->first_bad));
-	return 0;
+	return check_format(plan, s, look, err);
 }
 
 /* A key that is missing, a model file that is not there: better now than after an hour. */
@@ -124,6 +152,43 @@ static void print_steps(struct oc_buf *b, const char *key, const struct oc_plan_
 	}
 }
 
+static void print_forecast(struct oc_buf *b, const struct checked *c)
+{
+	const struct oc_forecast_plan *f = &c->forecast;
+	double cap = oc_json_get_num(c->plan->budget, "money", 0);
+	char n[4][32];
+
+	if (f->step_n == 0) {
+		oc_buf_puts(b, "\nNo model is asked: a run costs nothing but time.\n");
+		return;
+	}
+	oc_buf_puts(b, "\nforecast\n");
+	for (unsigned i = 0; i < f->step_n; i++) {
+		const struct oc_forecast_step *s = &f->steps[i];
+		oc_buf_printf(
+			b,
+			"  %-16s about %s requests, %s prompt and %s completion tokens, up to "
+			"%s rows",
+			s->step->name, oc_human_count((double)s->need.requests, n[0]),
+			oc_human_short(s->need.prompt_tokens, n[1]),
+			oc_human_short(s->need.completion_tokens, n[2]),
+			oc_human_count((double)s->need.rows, n[3]));
+		if (s->money > 0)
+			oc_buf_printf(b, ", %.2f at list price", s->money);
+		oc_buf_putc(b, '\n');
+	}
+	if (f->partial)
+		oc_buf_puts(b,
+		            "  Only the first rows of the sources were looked at: recipes that use "
+		            "every row once ask more.\n");
+	if (cap > 0 && f->money > cap)
+		oc_buf_printf(
+			b, "  That is more than `budget: money` (%.2f): the run will stop there.\n",
+			cap);
+	oc_buf_puts(b,
+	            "  Replies that were paid for before cost nothing. Time: not measured yet.\n");
+}
+
 static void print_text(struct oc_buf *b, const struct checked *c)
 {
 	const struct oc_plan *p = c->plan;
@@ -148,6 +213,7 @@ static void print_text(struct oc_buf *b, const struct checked *c)
 	print_steps(b, "verify", p->verify, p->verify_n);
 	print_steps(b, "curate", p->curate, p->curate_n);
 	oc_buf_printf(b, "review     %.*s\n", OC_ARG(oc_json_get_str(p->review, "mode")));
+	print_forecast(b, c);
 }
 
 static void json_steps(struct oc_buf *b, const char *key, const struct oc_plan_step *steps,
@@ -198,7 +264,15 @@ static void print_json(struct oc_buf *b, const struct checked *c)
 	json_steps(b, "generate", p->generate, p->generate_n);
 	json_steps(b, "verify", p->verify, p->verify_n);
 	json_steps(b, "curate", p->curate, p->curate_n);
-	oc_buf_puts(b, "}\n");
+	oc_buf_printf(b,
+	              ",\"forecast\":{\"requests\":%llu,\"rows\":%llu,\"prompt_tokens\":%.0f,"
+	              "\"completion_tokens\":%.0f,\"money\":",
+	              (unsigned long long)c->forecast.requests,
+	              (unsigned long long)c->forecast.rows, c->forecast.prompt_tokens,
+	              c->forecast.completion_tokens);
+	oc_buf_double(b, c->forecast.money);
+	oc_buf_printf(b, ",\"partial\":%s,\"seconds\":null}}\n",
+	              c->forecast.partial ? "true" : "false");
 }
 
 /* -------------------------------------------------------------------- verb */
@@ -214,7 +288,7 @@ static int check(struct oc_cli *cli, struct checked *c, struct oc_err *err)
 	for (unsigned i = 0; i < p->model_n; i++)
 		if (check_model(p, &p->models[i], err) < 0)
 			return -1;
-	return 0;
+	return oc_plan_forecast(&c->forecast, cli->ctx, p, err);
 }
 
 static int run(struct oc_cli *cli, struct oc_err *err)

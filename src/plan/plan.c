@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "data/format.h"
 #include "data/yaml.h"
 #include "mix/mix.h"
 #include "plan/reader.h"
@@ -65,9 +66,9 @@ const struct oc_option oc_source_common[] = {
          .type = OC_OPT_STR,
          .help = "SPDX name; inherited by every row made of it"},
 	{.key = "format",
-         .type = OC_OPT_STR,
-         .def = "",
-         .help = "what the rows are: alpaca, messages, text, prompt, qa; empty: as they are"},
+         .type = OC_OPT_ENUM,
+         .choices = OC_FORMAT_CHOICES,
+         .help = "what the rows are; without it, as they are"},
 	{.key = "id",
          .type = OC_OPT_FIELD,
          .def = "",
@@ -165,9 +166,9 @@ static const struct oc_option review_options[] = {
 
 static const struct oc_option output_options[] = {
 	{.key = "format",
-         .type = OC_OPT_STR,
-         .def = "",
-         .help = "what rows become: alpaca, messages, text, prompt, qa; empty: as they are"},
+         .type = OC_OPT_ENUM,
+         .choices = OC_FORMAT_CHOICES,
+         .help = "what the rows become; without it, as they are"},
 	{0},
 };
 

@@ -56,3 +56,33 @@ bad 3 'and `on_bad_row` is stop' "on_bad_row: stop\n$H{path: web.jsonl}\n"
 bad 7 'm: ' "models: {m: {type: gguf, path: no-such-model.gguf}}\n$H{path: people.jsonl}\n"
 rc=0; "$OUTCROSS" plan nix.yaml 2>err || rc=$?
 [ $rc -eq 4 ] && grep -q 'nix.yaml: cannot open: No such file' err || fail "missing plan: $rc $(cat err)"
+
+# The forecast: requests, tokens and money of a recipe, nothing sent.
+cat >ask.yaml <<'END'
+outcross: 1
+models:
+  m: {type: openai, base: "http://127.0.0.1:9/v1", model: x, price: {prompt: 1, completion: 2}}
+budget: {money: 0.000001}
+sources:
+  people: {path: people.jsonl, origin: real, collected: 2021-10-01}
+generate:
+  - arithmetic: {model: m, rows: 20}
+END
+"$OUTCROSS" plan ask.yaml >out
+grep -q '^  arithmetic  *about [0-9,]* requests' out || fail "$(cat out)"
+grep -q 'more than `budget: money`' out || fail "$(cat out)"
+"$OUTCROSS" plan ask.yaml --json >out.json
+python3 - <<'END'
+import json
+f = json.load(open("out.json"))["forecast"]
+assert f["requests"] >= 20 and f["rows"] == 20, f
+assert abs(f["money"] - (f["prompt_tokens"] * 1 + f["completion_tokens"] * 2) / 1e6) < 1e-6, f
+END
+sed -i 's/model: x,/model: x, key_env: NO_SUCH_KEY_HERE,/' ask.yaml
+rc=0; "$OUTCROSS" plan ask.yaml >out 2>err || rc=$?
+[ $rc -eq 7 ] && grep -q 'm: the key is not set: export NO_SUCH_KEY_HERE=' err || fail "missing key: $rc $(cat err)"
+NO_SUCH_KEY_HERE=x "$OUTCROSS" plan ask.yaml >out || fail "with the key"
+# A format that does not fit.
+bad 3 'p: the rows are not alpaca' "$H{path: people.jsonl, format: alpaca}\n"
+bad 2 'cannot be `alpacca`; did you mean `alpaca`?' "$H{path: people.jsonl, format: alpacca}\n"
+"$OUTCROSS" plan <(printf "$H{path: $tmp/people.jsonl, format: qa}\n") >/dev/null || fail "format qa"
