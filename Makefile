@@ -96,9 +96,13 @@ $(B)/test/%.so: test/preload/%.c
 	@mkdir -p $(@D)
 	$(Q)gcc -D_GNU_SOURCE -O1 -g -fPIC -shared $< -ldl -o $@
 
+# The test server as a program, for shell tests and benches.
+$(B)/test/llm-server: $(B)/test/programs/llm-server.o $(B)/test/server.o $(B)/liboutcross.a
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
 PRELOADS := $(patsubst test/preload/%.c,$(B)/test/%.so,$(wildcard test/preload/*.c))
 
-test-build: $(B)/outcross $(TESTS) $(PRELOADS)
+test-build: $(B)/outcross $(TESTS) $(PRELOADS) $(B)/test/llm-server
 test: test-build ## unit and command-line tests, under ten minutes
 	$(Q)B=$(B) test/run.sh $(ONLY)
 
@@ -125,7 +129,7 @@ tidy:
 	$(Q)ls $(SRC) | xargs -P 2 -n 8 $(CLANG_TIDY) --quiet --warnings-as-errors='*' 2>/dev/null -- $(CPPFLAGS) -std=gnu17 || \
 	  { echo 'clang-tidy found something; run make tidy V=1'; exit 1; }
 
-bench-build: $(B)/outcross $(BENCHES)
+bench-build: $(B)/outcross $(BENCHES) $(B)/test/llm-server
 bench: bench-build ## every benchmark, each against its baseline
 	$(Q)B=$(B) bench/run.sh $(ONLY)
 

@@ -331,7 +331,7 @@ static void on_done(void *user, struct oc_exchange *x)
 
 /* ---------------------------------------------------------- the steps' side */
 
-/* Number of earlier equal bodies of this handle. */
+/* Number of earlier equal bodies of this handle and round. */
 static uint32_t sample_index(struct handle *h, struct oc_hash128 body)
 {
 	if (h->sample_n * 2 >= h->sample_cap) {
@@ -471,12 +471,13 @@ static int llm_submit(struct oc_llm *llm, const struct oc_request *req, struct o
 	oc_arena_reset(h->arena);
 	if (oc_body_make(h->arena, req->body, m->api_model, m->extra, &body, err) < 0)
 		return -1;
-	uint32_t index =
-		sample_index(h, oc_reply_key(req->kind, body.canonical, m->identity, UINT32_MAX));
+	uint64_t round = (uint64_t)req->round << 32;
+	uint32_t index = sample_index(
+		h, oc_reply_key(req->kind, body.canonical, m->identity, round | UINT32_MAX));
 	c = oc_zalloc(1, sizeof *c);
 	c->handle = h;
 	c->tag = req->tag;
-	c->key = oc_reply_key(req->kind, body.canonical, m->identity, index);
+	c->key = oc_reply_key(req->kind, body.canonical, m->identity, round | index);
 	c->x.id = req->tag;
 	c->x.user = c;
 	c->x.kind = req->kind;

@@ -64,10 +64,10 @@ struct oc_store {
 /* ------------------------------------------------------------------- keys */
 
 struct oc_hash128 oc_reply_key(enum oc_call_kind kind, struct oc_str canonical_body,
-                               const char *identity, uint32_t sample)
+                               const char *identity, uint64_t sample)
 {
 	struct oc_hasher *h = oc_hasher_new();
-	uint32_t head[3] = {KEY_VERSION, (uint32_t)kind, sample};
+	uint64_t head[2] = {(uint64_t)KEY_VERSION << 32 | (uint32_t)kind, sample};
 	struct oc_hash128 key;
 
 	oc_hasher_add(h, head, sizeof head);

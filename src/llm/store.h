@@ -31,10 +31,11 @@ int oc_store_close(struct oc_store *s, struct oc_err *err);
 
 /*
  * Key of a reply: hash(key version, kind, canonical body, identity, sample). Neither seed nor n
- * belongs to the canonical body (oc_body_canonical): `sample` counts equal bodies of a step.
+ * belongs to the canonical body (oc_body_make): `sample` is round << 32 | number among the equal
+ * bodies of a step and round.
  */
 struct oc_hash128 oc_reply_key(enum oc_call_kind kind, struct oc_str canonical_body,
-                               const char *identity, uint32_t sample);
+                               const char *identity, uint64_t sample);
 
 struct oc_record {
 	struct oc_hash128 key;
