@@ -323,6 +323,7 @@ static void test_hostile(void **state)
 		assert_true(st.faults[cases[i].fault] > 0);
 		assert_int_equal(st.distinct, 200 - cases[i].failed);
 		assert_int_equal(st.repeated, 0);
+		print_message("  %-14s %.1f s\n", server_fault_name(cases[i].fault), st.clock);
 		bed_fini(&b);
 	}
 }

@@ -264,10 +264,13 @@ static void on_done(void *user, struct oc_exchange *x)
 	bool dead = false, honest;
 
 	memcpy(c->error, x->error, sizeof c->error);
-	if (x->stopped) {
-		c->state = OC_REPLY_STOPPED;
-	} else if (c->refused) {
+	if (c->refused) {
+		char why[96];
 		c->state = OC_REPLY_BUDGET;
+		if (oc_budget_full(m->budget, why))
+			snprintf(c->error, sizeof c->error, "%s", why);
+	} else if (x->stopped) {
+		c->state = OC_REPLY_STOPPED;
 	} else if (x->error[0] || x->status != 200) {
 		c->state = OC_REPLY_FAILED;
 	} else {

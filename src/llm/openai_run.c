@@ -135,7 +135,9 @@ static void die(struct openai *o, const char *why)
 static void try_later(struct openai *o, struct task *t, double now, enum oc_outcome outcome,
                       double retry_after)
 {
-	t->due = now + oc_sched_delay(&o->sched, t->tries ? t->tries : 1, outcome, retry_after);
+	uint32_t n = outcome == OC_OUTCOME_LIMITED ? ++t->limited : t->tries;
+
+	t->due = now + oc_sched_delay(&o->sched, n ? n : 1, outcome, retry_after);
 	heap_add(o, t);
 }
 

@@ -20,6 +20,7 @@ struct task {
 	char *renamed;    /* body with max_completion_tokens, or NULL */
 	uint32_t tries;   /* attempts that count */
 	uint32_t broken;  /* 200 but unusable */
+	uint32_t limited; /* 429 */
 	double due;       /* when to send again */
 	bool limit_named; /* sent under the other name */
 	struct oc_ticket ticket;

@@ -5,16 +5,20 @@
 #define CUT          0.75 /* of the window, once a burst */
 #define CALM         25   /* answers for one more place above the ceiling */
 #define PAUSE        2.0  /* seconds, when all is refused and the server does not say how long */
+#define BARREN       2    /* bursts in a row in which nothing went through */
 #define PAUSE_MAX    60.0
 #define PROBE        5.0 /* seconds at the ceiling before more is tried */
 #define PROBE_MAX    120.0
 #define HOLD         5.0 /* seconds at the plateau before more is tried */
 #define HOLD_MAX     300.0
-#define PROBE_PAUSES 20  /* a probe may cost a pause: at most one part in so many of the time */
-#define SAMPLES      32  /* answers that make a mean */
-#define ELASTICITY   0.2 /* growth pays when rate ~ window^e with e above this */
-#define SPARE        1.3 /* places per place that the server works on at once */
-#define OPEN         1.0 /* seconds of the breaker */
+#define PROBE_PAUSES 20   /* a probe may cost a pause: at most one part in so many of the time */
+#define SAMPLES      32   /* answers that make a mean */
+#define ELASTICITY   0.2  /* growth pays when rate ~ window^e with e above this */
+#define SPARE        1.3  /* places per place that the server works on at once */
+#define FEW          0.25 /* share of refusals below which they may be chance */
+#define RECENT       32   /* outcomes over which the share is taken */
+#define MEMORY       10.0 /* seconds that a proven level counts, at least */
+#define OPEN         1.0  /* seconds of the breaker */
 #define OPEN_MAX     60.0
 #define BURST_S      2.0 /* seconds' worth that a bucket holds */
 
@@ -179,6 +183,25 @@ static void recover(struct oc_sched *s, double now)
 
 /* ---------------------------------------------------------------- refusals */
 
+/* What is known to go well, if refusals are few. */
+static uint32_t proven(const struct oc_sched *s)
+{
+	if (s->refused_share > FEW)
+		return 0;
+	return s->proven[0] > s->proven[1] ? s->proven[0] : s->proven[1];
+}
+
+static void remember(struct oc_sched *s, double now, const struct oc_ticket *t)
+{
+	if (now - s->proven_at > MEMORY) {
+		s->proven[1] = s->proven[0];
+		s->proven[0] = 0;
+		s->proven_at = now;
+	}
+	if (t->in_flight > s->proven[0])
+		s->proven[0] = t->in_flight;
+}
+
 static void cut(struct oc_sched *s, double now, const struct oc_ticket *t, bool limited)
 {
 	if (t->cut == s->cut) { /* the first of a burst */
@@ -189,7 +212,8 @@ static void cut(struct oc_sched *s, double now, const struct oc_ticket *t, bool 
 		s->before_cut = s->window;
 		s->window = clamp(s->window * CUT, 1, s->opts.max);
 		/* In flight is what the server holds; those it refused come back at once. */
-		s->ceiling = limited ? clamp(s->in_flight, s->window, s->opts.max) : s->window;
+		uint32_t held = limited ? s->in_flight : 0;
+		s->ceiling = clamp(held > proven(s) ? held : proven(s), s->window, s->opts.max);
 		s->mode = OC_SCHED_CAREFUL;
 		s->probe_wait = probe ? fmin(s->probe_wait * 2, PROBE_MAX) : s->probe_wait;
 		s->probe_at = now + s->probe_wait;
@@ -197,6 +221,8 @@ static void cut(struct oc_sched *s, double now, const struct oc_ticket *t, bool 
 	}
 	if (t->cut + 1 == s->cut && limited) {
 		uint32_t held = s->in_flight + s->ok_since_cut, least = s->before_cut / 4;
+		if (least < proven(s))
+			least = proven(s);
 		if (held < least)
 			held = least;
 		if (held < s->ceiling)
@@ -230,7 +256,12 @@ static void fail(struct oc_sched *s, double now, const struct oc_ticket *t)
 void oc_sched_done(struct oc_sched *s, double now, const struct oc_ticket *t,
                    enum oc_outcome outcome, double retry_after)
 {
+	bool refused = outcome == OC_OUTCOME_LIMITED || outcome == OC_OUTCOME_OVERLOAD;
+
 	s->in_flight--;
+	s->refused_share += ((refused ? 1 : 0) - s->refused_share) / RECENT;
+	if (outcome == OC_OUTCOME_OK)
+		remember(s, now, t);
 	if (t->trial)
 		s->trial = false;
 	if (outcome == OC_OUTCOME_OK || outcome == OC_OUTCOME_REFUSED ||
@@ -280,7 +311,7 @@ double oc_sched_delay(struct oc_sched *s, uint32_t n, enum oc_outcome outcome, d
 	double d = fmin(0.5 * pow(2, n > 16 ? 16 : n - 1.0), 30);
 
 	if (outcome == OC_OUTCOME_LIMITED)
-		d = PAUSE;
+		d = s->barren >= BARREN ? PAUSE : fmin(d / 2, PAUSE);
 	if (retry_after >= 0)
 		return retry_after + 0.25 * jitter(s) * fmin(d, 1 + retry_after);
 	return d * (1 + 0.25 * jitter(s));

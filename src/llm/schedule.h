@@ -9,7 +9,9 @@
  *     what it evidently works on at once and a third more, and tries a quarter more from time to
  *     time. This is the only signal of servers that never say 429.
  *   - cut: the first 429 of a burst takes a quarter away; the burst's end shows how many the server
- *     held (in flight + answered meanwhile), which becomes the ceiling.
+ *     held (in flight + answered meanwhile), which becomes the ceiling. Where only few are refused
+ *     and more in flight went well a moment ago, that remains the ceiling: the refusals are not
+ *     about how many.
  *   - recover: one more per answer up to the ceiling, above it one more per 25 answers, and only
  *     after a while that doubles when the probe is refused again.
  * A Retry-After pauses the endpoint in full. Several failures in a row open the breaker: nothing is
@@ -62,6 +64,9 @@ struct oc_sched {
 	/* refusals */
 	uint64_t cut;
 	uint32_t before_cut, ceiling, ok_since_cut, ok_n;
+	uint32_t proven[2];   /* most in flight when a request was sent that was answered: of */
+	double proven_at;     /* the present and the last ten seconds */
+	double refused_share; /* of late, of all outcomes */
 	double probe_at, probe_wait, pause_until, pause;
 	uint32_t barren; /* bursts in a row without an answer between them */
 	/* breaker */
@@ -90,8 +95,9 @@ void oc_sched_done(struct oc_sched *s, double now, const struct oc_ticket *t,
 void oc_sched_pause(struct oc_sched *s, double now, double seconds);
 
 /*
- * Seconds until a request is tried again after its attempt number n = 1, 2, ...: 0.5 s doubling to
- * 30 s for failures, at least 2 s after a 429, Retry-After in full; always with jitter on top.
+ * Seconds until a request is tried again after it met this outcome for the n-th time, n = 1, 2,
+ * ...: 0.5 s doubling to 30 s for failures; a quarter of a second doubling to 2 s after a 429, 2 s
+ * at once when nothing gets through; Retry-After in full. With jitter on top.
  */
 double oc_sched_delay(struct oc_sched *s, uint32_t n, enum oc_outcome outcome, double retry_after);
 
