@@ -295,7 +295,7 @@ static void test_hostile(void **state)
 		double rate;
 		unsigned failed; /* of 200 */
 	} cases[] = {
-		{FAULT_limit, 0.3, 0},        {FAULT_error500, 0.2, 0},
+		{FAULT_limit, 0.1, 0},        {FAULT_error500, 0.2, 0},
 		{FAULT_reset, 0.2, 0},        {FAULT_truncate, 0.3, 0},
 		{FAULT_cut, 0.3, 0},          {FAULT_html, 0.3, 0},
 		{FAULT_error200, 0.3, 0},     {FAULT_empty, 0.3, 0},

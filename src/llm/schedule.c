@@ -110,9 +110,11 @@ static void judge_step(struct oc_sched *s, double now)
 	double n = s->n_sum / s->sample_n, wait = fmax(s->wait_sum / s->sample_n, 1e-6),
 	       rate = n / wait;
 
+	if (s->least_wait <= 0 || wait < s->least_wait)
+		s->least_wait = wait;
 	if (s->rate > 0 && s->to > s->from &&
 	    log(rate / s->rate) < ELASTICITY * log((double)s->to / s->from)) {
-		s->window = clamp(ceil(rate * s->from_wait * SPARE), s->from, s->to);
+		s->window = clamp(ceil(rate * s->least_wait * SPARE), s->from, s->to);
 		s->mode = OC_SCHED_HOLD;
 		s->hold_until = now + s->hold;
 		s->hold = fmin(s->hold * 2, HOLD_MAX);
@@ -124,7 +126,6 @@ static void judge_step(struct oc_sched *s, double now)
 	if (s->mode == OC_SCHED_HOLD) {
 		/* The level of the plateau is measured anew until it is time for a probe. */
 		s->rate = rate;
-		s->from_wait = wait;
 		if (now >= s->hold_until) {
 			s->from = s->window;
 			s->to = clamp(s->window * 1.25 + 1, 1, s->opts.max);
@@ -132,7 +133,6 @@ static void judge_step(struct oc_sched *s, double now)
 		}
 	} else {
 		s->rate = rate;
-		s->from_wait = wait;
 		s->hold = HOLD;
 		s->from = s->window;
 		s->to = clamp(s->window * 2.0, 1, s->opts.max);
@@ -204,6 +204,8 @@ static void remember(struct oc_sched *s, double now, const struct oc_ticket *t)
 
 static void cut(struct oc_sched *s, double now, const struct oc_ticket *t, bool limited)
 {
+	if (t->in_flight <= proven(s))
+		return;         /* as many went well a moment ago */
 	if (t->cut == s->cut) { /* the first of a burst */
 		bool probe = s->mode == OC_SCHED_CAREFUL && s->window > s->ceiling;
 		s->barren = s->cut && s->ok_since_cut == 0 ? s->barren + 1 : 0;

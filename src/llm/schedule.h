@@ -57,7 +57,8 @@ struct oc_sched {
 	enum { OC_SCHED_GROW, OC_SCHED_HOLD, OC_SCHED_CAREFUL } mode;
 	uint64_t step;
 	uint32_t from, to;      /* windows of the step that is being measured */
-	double rate, from_wait; /* answers per second, and mean time, at `from`; 0 = not known */
+	double rate;            /* answers per second at `from`; 0 = not known */
+	double least_wait;      /* smallest mean time of an answer so far; 0 = not known */
 	double n_sum, wait_sum; /* of answers sent at `to` */
 	uint32_t sample_n;
 	double hold_until, hold;
