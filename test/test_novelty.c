@@ -285,6 +285,75 @@ static void similar_rows_are_recorded_on_request(void **state)
 	oc_batch_free(b);
 }
 
+/* Tokens, scores and the kept set, from text to decision, by the published code's definition. */
+static void decides_as_python_does(void **state)
+{
+	(void)state;
+	enum { N = 1200 };
+	static const char *const odd[] = {"\xE2\x84\xAA", "\xC4\xB0", "\xC3\x89t\xC3\xA9", "don't",
+	                                  "3.14",         "x_y",      "\xE4\xB8\xAD",      "A-B",
+	                                  "\xC5\xBF",     "\xC2\xB2", "\xEF\xBC\xA1",      "--"};
+	char dir[] = "/tmp/outcross-test-XXXXXX", path[64], command[256], line[64];
+	struct oc_err err = {0};
+	struct oc_driven d;
+	struct oc_buf rows = {0}, text = {0};
+	struct oc_rng rng;
+	unsigned dropped = 0;
+
+	if (system("python3 -c pass 2>/dev/null") != 0)
+		skip();
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/rows.jsonl", dir);
+	oc_rng_init(&rng, 9, "test/novelty/python");
+	for (uint64_t i = 0; i < N; i++) {
+		struct oc_draws draws, words;
+		oc_draws_init(&draws, &rng, i);
+		bool copy = oc_draw_below(&draws, 2);
+		oc_draws_init(&words, &rng, (copy ? oc_draw_below(&draws, i + 1) : i) + N);
+		text.len = 0;
+		for (uint64_t k = 5 + oc_draw_below(&words, 25); k > 0; k--) {
+			uint64_t word = oc_draw_below(&words, 300);
+			if (copy && oc_draw_below(&draws, 6) == 0)
+				word = oc_draw_below(&draws, 300);
+			if (word < 60)
+				oc_buf_puts(&text, odd[word % (sizeof odd / sizeof *odd)]);
+			else
+				oc_buf_printf(&text, "%c%u", word % 2 ? 'w' : 'W', (unsigned)word);
+			oc_buf_puts(&text, word % 7 ? " " : word % 2 ? ", " : "\t");
+		}
+		oc_buf_puts(&rows, "{\"text\":");
+		oc_buf_json(&rows, oc_buf_view(&text));
+		oc_buf_puts(&rows, "}\n");
+	}
+	assert_int_equal(oc_file_write(path, rows.p, rows.len, &err), 0);
+	snprintf(command, sizeof command, "python3 test/rouge_oracle.py %s", path);
+	FILE *oracle = popen(command, "r");
+	assert_non_null(oracle);
+	assert_int_equal(oc_driven_open(&d, "novelty", "{}", 0, &err), 0);
+	const char *p = oc_buf_cstr(&rows);
+	for (uint64_t i = 0; i < N; i++) {
+		struct oc_batch *b = oc_batch_new(1);
+		struct oc_str json = {p, (size_t)(strchr(p, '\n') - p)};
+		struct oc_row *row =
+			oc_driven_row(b, oc_arena_str(b->arena, json).p, i, OC_UNKNOWN);
+		p += json.len + 1;
+		oc_driven_run(&d, row);
+		assert_non_null(fgets(line, sizeof line, oracle));
+		assert_int_equal(row->fate == OC_LIVE, line[0] == '-');
+		if (row->fate != OC_LIVE) {
+			assert_true(row->verdicts[0].score == strtod(line, NULL));
+			dropped++;
+		}
+		oc_batch_free(b);
+	}
+	assert_int_equal(pclose(oracle), 0);
+	assert_true(dropped > N / 10 && dropped < N * 3 / 4);
+	oc_driven_close(&d);
+	oc_buf_fini(&rows);
+	oc_buf_fini(&text);
+	assert_int_equal(oc_remove_tree(dir, &err), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +365,7 @@ int main(void)
 		cmocka_unit_test(real_rows_are_remembered_not_judged),
 		cmocka_unit_test(files_count_as_seen),
 		cmocka_unit_test(similar_rows_are_recorded_on_request),
+		cmocka_unit_test(decides_as_python_does),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -43,6 +43,18 @@ static bool all_ascii(struct oc_str s)
 	return true;
 }
 
+/*
+ * Eight ASCII bytes lower-cased at once: per byte, bit 7 of c + 63 says "at least A", bit 7 of
+ * c + 37 says "above Z"; where they differ, bit 5 is set.
+ */
+static uint64_t lower8(uint64_t w)
+{
+	const uint64_t ones = 0x0101010101010101u;
+	uint64_t upper = ((w + ones * 63) ^ (w + ones * 37)) & (ones << 7);
+
+	return w | upper >> 2;
+}
+
 struct oc_str oc_text_lower(struct oc_arena *a, struct oc_str text)
 {
 	const char *p = text.p, *end = text.p + text.len;
@@ -52,6 +64,14 @@ struct oc_str oc_text_lower(struct oc_arena *a, struct oc_str text)
 
 	while (p < end) {
 		unsigned char c = (unsigned char)*p;
+		uint64_t eight;
+		if (end - p >= 8 && (memcpy(&eight, p, 8), !(eight & 0x8080808080808080u))) {
+			eight = lower8(eight);
+			memcpy(out + len, &eight, 8);
+			len += 8;
+			p += 8;
+			continue;
+		}
 		if (c < 0x80) {
 			out[len++] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
 			p++;
@@ -80,13 +100,22 @@ struct list {
 	uint32_t n, cap;
 };
 
+/* Room for as many words as texts of this length commonly have. */
+static struct list list_new(struct oc_arena *a, struct oc_str text)
+{
+	size_t cap = text.len / 6 + 8;
+
+	if (cap > 1 << 16)
+		cap = 1 << 16;
+	return (struct list){a, oc_arena_alloc(a, cap * sizeof(struct oc_str)), 0, (uint32_t)cap};
+}
+
 static void list_add(struct list *l, const char *from, const char *to)
 {
 	if (l->n == l->cap) {
-		uint32_t cap = l->cap ? 2 * l->cap : 32;
+		uint32_t cap = 2 * l->cap;
 		struct oc_str *word = oc_arena_alloc(l->arena, cap * sizeof *word);
-		if (l->n)
-			memcpy(word, l->word, l->n * sizeof *word);
+		memcpy(word, l->word, l->n * sizeof *word);
 		l->word = word;
 		l->cap = cap;
 	}
@@ -104,7 +133,7 @@ static struct oc_words list_done(struct list *l)
 
 struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text)
 {
-	struct list l = {.arena = a};
+	struct list l = list_new(a, text);
 	const char *p = text.p, *end = text.p + text.len, *start = NULL;
 
 	while (p < end) {
@@ -122,9 +151,17 @@ struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text)
 	return list_done(&l);
 }
 
+/* Of an ASCII letter or digit. */
+static bool is_alnum(unsigned char c)
+{
+	static const uint64_t set[2] = {0x03FF000000000000u, 0x07FFFFFE07FFFFFEu};
+
+	return c < 0x80 && set[c >> 6] >> (c & 63) & 1;
+}
+
 struct oc_words oc_text_rouge(struct oc_arena *a, struct oc_str lower)
 {
-	struct list l = {.arena = a};
+	struct list l = list_new(a, lower);
 	const char *start = NULL;
 
 	for (size_t i = 0; i < lower.len; i++) {
@@ -153,9 +190,7 @@ enum part { BREAK, PART, ALONE };
 static enum part part_of(uint32_t c)
 {
 	if (c < 0x80)
-		return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
-		               ? PART
-		               : BREAK;
+		return is_alnum((unsigned char)c) ? PART : BREAK;
 	switch (utf8proc_category((utf8proc_int32_t)c)) {
 	case UTF8PROC_CATEGORY_LU:
 	case UTF8PROC_CATEGORY_LL:
@@ -174,11 +209,17 @@ static enum part part_of(uint32_t c)
 
 struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower)
 {
-	struct list l = {.arena = a};
+	struct list l = list_new(a, lower);
 	const char *p = lower.p, *end = lower.p + lower.len, *start = NULL;
 
 	while (p < end) {
 		const char *from = p;
+		while (p < end && is_alnum((unsigned char)*p))
+			p++;
+		if (p > from) {
+			start = start ? start : from;
+			continue;
+		}
 		uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++ : oc_utf8_next(&p, end);
 		enum part part = part_of(c);
 		if (part == PART) {
