@@ -97,21 +97,21 @@ static void index_keeps_what_the_table_keeps(uint32_t least, uint32_t most, uint
 static void short_texts(void **state)
 {
 	(void)state;
-	index_keeps_what_the_table_keeps(0, 18, 2500, 0.7);
+	index_keeps_what_the_table_keeps(0, 18, 1500, 0.7);
 }
 
 static void texts_of_several_machine_words(void **state)
 {
 	(void)state;
-	index_keeps_what_the_table_keeps(50, 200, 350, 0.7);
+	index_keeps_what_the_table_keeps(50, 200, 250, 0.7);
 }
 
 static void other_thresholds(void **state)
 {
 	(void)state;
-	index_keeps_what_the_table_keeps(1, 14, 900, 0.5);
-	index_keeps_what_the_table_keeps(1, 14, 900, 0.123456789);
-	index_keeps_what_the_table_keeps(1, 14, 900, 0.95);
+	index_keeps_what_the_table_keeps(1, 14, 600, 0.5);
+	index_keeps_what_the_table_keeps(1, 14, 600, 0.123456789);
+	index_keeps_what_the_table_keeps(1, 14, 600, 0.95);
 }
 
 /*
@@ -289,7 +289,7 @@ static void similar_rows_are_recorded_on_request(void **state)
 static void decides_as_python_does(void **state)
 {
 	(void)state;
-	enum { N = 1200 };
+	enum { N = 300 };
 	static const char *const odd[] = {"\xE2\x84\xAA", "\xC4\xB0", "\xC3\x89t\xC3\xA9", "don't",
 	                                  "3.14",         "x_y",      "\xE4\xB8\xAD",      "A-B",
 	                                  "\xC5\xBF",     "\xC2\xB2", "\xEF\xBC\xA1",      "--"};
