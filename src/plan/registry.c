@@ -15,7 +15,7 @@
 	X(schema)                                                                                  \
 	X(words)
 
-#define OC_SOURCES(X) X(jsonl) X(text)
+#define OC_SOURCES(X) X(csv) X(jsonl) X(text)
 
 #define OC_MODELS(X) X(ngram)
 
