@@ -393,15 +393,38 @@ void oc_rat_print(struct oc_rat a, struct oc_buf *b)
 	mpq_clear(q);
 }
 
+/* a b / 2^64 mod p (Montgomery 1985); neg = -1/p mod 2^64, a b < p 2^64. */
+static uint64_t redc(uwide ab, uint64_t p, uint64_t neg)
+{
+	uint64_t q = (uint64_t)ab * neg;
+	uint64_t r = (uint64_t)((ab + (uwide)q * p) >> 64);
+	return r >= p ? r - p : r;
+}
+
 uint64_t oc_mod_pow(uint64_t base, uint64_t exp, uint64_t p)
 {
-	uint64_t r = 1;
-	for (base %= p; exp; exp >>= 1) {
-		if (exp & 1)
-			r = oc_mod_mul(r, base, p);
-		base = oc_mod_mul(base, base, p);
+	if (exp < 64) {
+		uint64_t r = 1;
+		for (base %= p; exp; exp >>= 1) {
+			if (exp & 1)
+				r = oc_mod_mul(r, base, p);
+			base = oc_mod_mul(base, base, p);
+		}
+		return r;
 	}
-	return r;
+	/* p is odd and below 2^62, so the sum in redc cannot overflow */
+	uint64_t inv = p;
+	for (int i = 0; i < 5; i++)
+		inv *= 2 - p * inv;
+	uint64_t neg = 0 - inv;
+	uint64_t r = (uint64_t)(((uwide)1 << 64) % p); /* 1 */
+	uint64_t b = oc_mod_mul(base % p, r, p);
+	for (; exp; exp >>= 1) {
+		if (exp & 1)
+			r = redc((uwide)r * b, p, neg);
+		b = redc((uwide)b * b, p, neg);
+	}
+	return redc(r, p, neg);
 }
 
 uint64_t oc_mod_inverse(uint64_t a, uint64_t p)
@@ -428,7 +451,8 @@ uint64_t oc_mod_inverse(uint64_t a, uint64_t p)
  */
 bool oc_mod_root(uint64_t a, unsigned k, uint64_t p, uint64_t *root)
 {
-	uint64_t m = p - 1, z = 2, u = 1;
+	/* small numbers tend to be residues of primes chosen for that: look further up */
+	uint64_t m = p - 1, z = 1000003, u = 1;
 	unsigned s = 0;
 
 	if (a == 0) {

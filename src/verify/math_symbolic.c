@@ -86,6 +86,18 @@ static uint64_t letter(struct image *s, uint64_t hash)
 	return oc_mod_mul(r, r, s->p);
 }
 
+/* oc_mod_root, remembered: the same few radicals come again and again. */
+static bool known_root(struct image *s, uint64_t a, unsigned k, uint64_t *root)
+{
+	struct oc_root *r = &s->m->roots[(mix(a ^ s->p) + k) % 64];
+	if (r->k != k || r->a != a || r->p != s->p) {
+		*r = (struct oc_root){.a = a, .p = s->p, .k = k};
+		r->exists = oc_mod_root(a, k, s->p, &r->root);
+	}
+	*root = r->root;
+	return r->exists;
+}
+
 /* Image of the k-th root of the positive integer n: product over its prime factors. */
 static uint64_t integer_root(struct image *s, uint64_t n, unsigned k)
 {
@@ -105,7 +117,7 @@ static uint64_t integer_root(struct image *s, uint64_t n, unsigned k)
 			e++;
 		}
 		if (e % k) {
-			if (!oc_mod_root(q % s->p, k, s->p, &r))
+			if (!known_root(s, q % s->p, k, &r))
 				return give_up(s, MISSING_ROOT, NULL);
 			out = oc_mod_mul(out, oc_mod_pow(r, e % k, s->p), s->p);
 		}
@@ -118,7 +130,7 @@ static uint64_t integer_root(struct image *s, uint64_t n, unsigned k)
 static uint64_t unit_i(struct image *s)
 {
 	uint64_t r;
-	return oc_mod_root(s->p - 1, 2, s->p, &r) ? r : give_up(s, MISSING_ROOT, NULL);
+	return known_root(s, s->p - 1, 2, &r) ? r : give_up(s, MISSING_ROOT, NULL);
 }
 
 static uint64_t image(struct image *s, int32_t i);

@@ -134,6 +134,12 @@ struct oc_math {
 	struct oc_buf text, scratch, units;
 	struct oc_mark *marks; /* math_steps.c */
 	size_t mark_cap;
+	/* roots modulo primes found before: a root of k of a modulo p is a fact, not state */
+	struct oc_root {
+		uint64_t a, p, root;
+		unsigned k; /* 0: empty */
+		bool exists;
+	} roots[64];
 	struct oc_math_step *steps;
 	size_t step_n, step_cap;
 };
