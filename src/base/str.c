@@ -114,7 +114,8 @@ void oc_buf_json(struct oc_buf *b, struct oc_str s)
 		}
 		}
 	}
-	oc_buf_add(b, s.p + start, s.len - start);
+	if (s.len > start) /* an empty string may have no bytes to point at */
+		oc_buf_add(b, s.p + start, s.len - start);
 	oc_buf_putc(b, '"');
 }
 
