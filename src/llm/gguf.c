@@ -31,7 +31,7 @@ struct flight {
 
 struct gguf {
 	struct oc_ctx *ctx;
-	const struct oc_llm_host *host;
+	struct oc_llm_host host; /* a copy: the caller's may be on its stack */
 	struct oc_helper *child;
 	char library[512], model[512], identity[80], fingerprint[160];
 	uint32_t context, slots, threads;
@@ -151,7 +151,7 @@ static void finish(struct gguf *g, struct flight *fl, const char *error)
 		snprintf(fl->x->error, sizeof fl->x->error, "%s", error);
 	fl->x->retry_after = -1;
 	pthread_mutex_unlock(&g->lock);
-	g->host->done(g->host->user, fl->x);
+	g->host.done(g->host.user, fl->x);
 	free(fl);
 	pthread_mutex_lock(&g->lock);
 }
@@ -236,7 +236,7 @@ static int send_some(struct gguf *g, struct oc_err *err)
 		if (!g->first)
 			g->last = &g->first;
 		pthread_mutex_unlock(&g->lock);
-		int refused = g->host->sent ? g->host->sent(g->host->user, x) : 0;
+		int refused = g->host.sent ? g->host.sent(g->host.user, x) : 0;
 		pthread_mutex_lock(&g->lock);
 		if (refused) {
 			finish(g, fl, "not sent: its intent could not be recorded");
@@ -381,7 +381,7 @@ static int gguf_open(void **self, const struct oc_env *env, yyjson_val *opts,
 
 	*self = NULL;
 	g->ctx = env->ctx;
-	g->host = host;
+	g->host = *host;
 	g->last = &g->first;
 	g->context = (uint32_t)oc_json_get_int(opts, "context", 1024);
 	g->slots = (uint32_t)oc_json_get_int(opts, "slots", 8);
@@ -519,14 +519,14 @@ const struct oc_llm_def oc_llm_gguf = {
 	.name = "gguf",
 	.help = "a GGUF file, run on this machine by llama.cpp",
 	.doc = "The model runs in a child process through llama.cpp's C library, which is loaded "
-               "at "
+	       "at "
 	       "run time; `outcross doctor --fix` fetches the library and a small model. Requests "
-               "are "
+	       "are "
 	       "decoded together, `slots` at a time, and a beginning that their prompts share is "
 	       "decoded once. Texts are drawn by Outcross from the model's logits, with one stream "
-               "of "
+	       "of "
 	       "random numbers a request, so a row's text does not depend on its neighbours where "
-               "the "
+	       "the "
 	       "self-test at start finds the logits equal bit for bit; every reply's "
 	       "system_fingerprint says whether it did.",
 	.options = options,
