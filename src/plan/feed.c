@@ -135,6 +135,9 @@ static int recipe_open(struct leg_feed *f, struct oc_err *err)
 	const struct oc_plan_step *step = &f->run->plan->generate[f->at];
 	struct oc_llm_model *model = NULL;
 
+	uint32_t ordinal = 0;
+	for (unsigned i = 0; i < f->at; i++)
+		ordinal += strcmp(f->run->plan->generate[i].part, step->part) == 0;
 	f->run->phase = "generate";
 	oc_run_env(f->run, &f->env, step->name);
 	if (step->model) {
@@ -148,6 +151,7 @@ static int recipe_open(struct leg_feed *f, struct oc_err *err)
 		.seeds = f->leg,
 		.stage = oc_stage_find,
 		.source = f->run->plan->source_n + f->at,
+		.ordinal = ordinal,
 		.limit = f->run->opts->trial,
 	};
 	return oc_recipe_open(&f->recipe, &in, err) ? oc_fail_in(err, step->where) : 0;
