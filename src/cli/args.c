@@ -65,7 +65,7 @@ static int read_value(struct oc_given *g, const struct oc_verb *verb, struct oc_
 		else if (end == g->text || *end)
 			wants = "a number";
 		if (!isfinite(g->num) || (f->type == OC_OPT_INT && g->num != floor(g->num)))
-			wants = "a whole number";
+			wants = f->type == OC_OPT_INT ? "a whole number" : "a number";
 		if (!wants && f->min < f->max && (g->num < f->min || g->num > f->max))
 			return oc_fail(err, OC_USAGE, verb->name,
 			               "--%s is %s, but must be from %g to %g", f->name, g->text,

@@ -84,11 +84,21 @@ static void flag_name(struct oc_buf *b, const struct oc_flag *f)
 		oc_buf_printf(b, " %s", f->arg ? f->arg : "VALUE");
 }
 
+/* "a|b|c" as "a, b, c", so that it can be wrapped. */
+static void choice_list(struct oc_buf *b, const char *choices)
+{
+	for (; *choices; choices++)
+		*choices == '|' ? oc_buf_puts(b, ", ") : oc_buf_putc(b, *choices);
+}
+
 static void flag_text(struct oc_buf *b, const struct oc_flag *f)
 {
 	oc_buf_puts(b, f->help);
-	if (f->type == OC_OPT_ENUM)
-		oc_buf_printf(b, " (one of %s)", f->choices);
+	if (f->type == OC_OPT_ENUM) {
+		oc_buf_puts(b, " (one of ");
+		choice_list(b, f->choices);
+		oc_buf_putc(b, ')');
+	}
 	if (f->type == OC_OPT_STRS)
 		oc_buf_puts(b, " (may be given often)");
 	if (f->def)
@@ -142,8 +152,7 @@ static void option_type(struct oc_buf *b, const struct oc_option *o)
 	oc_buf_puts(b, type_name(o));
 	if (o->type == OC_OPT_ENUM) {
 		oc_buf_putc(b, ' ');
-		for (const char *c = o->choices; *c; c++)
-			*c == '|' ? oc_buf_puts(b, ", ") : oc_buf_putc(b, *c);
+		choice_list(b, o->choices);
 	} else if (lo && hi && range) {
 		oc_buf_printf(b, ", %.15g to %.15g", o->min, o->max);
 	} else if (lo && !hi && o->type != OC_OPT_BYTES) {

@@ -91,18 +91,6 @@ static int report(const struct oc_cli *cli, const struct oc_err *err)
 	return status;
 }
 
-int oc_cli_out(const struct oc_buf *b, struct oc_err *err)
-{
-	if (fwrite(b->p, 1, b->len, stdout) == b->len && fflush(stdout) == 0)
-		return 0;
-	if (errno == EPIPE) {
-		/* `| head` has seen enough: end as programs do that never heard of it. */
-		signal(SIGPIPE, SIG_DFL);
-		raise(SIGPIPE);
-	}
-	return oc_fail_errno(err, "standard output", "cannot write");
-}
-
 static const struct oc_verb *find_verb(const char *word, struct oc_err *err)
 {
 	const struct oc_verb *verb = oc_verb_find(oc_str(word));

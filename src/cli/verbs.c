@@ -9,6 +9,7 @@
 	X(curate)                                                                                  \
 	X(verify)                                                                                  \
 	X(mix)                                                                                     \
+	X(export)                                                                                  \
 	X(doctor)                                                                                  \
 	X(help)
 

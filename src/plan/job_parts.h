@@ -1,4 +1,4 @@
-/* job_parts.h: what the files of a job share. Not for others. */
+/* job_parts.h: what the files of a job share, and export with them. Not for others. */
 #ifndef PLAN_JOB_PARTS_H
 #define PLAN_JOB_PARTS_H
 

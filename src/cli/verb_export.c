@@ -1,0 +1,291 @@
+/* outcross export: rows in another shape, or in another kind of file. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include "cli/verb.h"
+#include "data/format.h"
+#include "pipe/writer_csv.h"
+#include "plan/job_parts.h"
+
+#define MAX_COLUMNS 4096 /* of a CSV file */
+
+static const struct oc_flag flags[] = {
+	{.name = "to",
+         .type = OC_OPT_ENUM,
+         .arg = "FORMAT",
+         .choices = OC_FORMAT_CHOICES,
+         .help = "shape of the rows; without it they stay as they are"},
+	{.name = "from",
+         .type = OC_OPT_ENUM,
+         .arg = "FORMAT",
+         .choices = OC_FORMAT_CHOICES,
+         .help = "shape they have",
+         .def = "told from each row"},
+	{.name = "split",
+         .type = OC_OPT_STR,
+         .arg = "NAME",
+         .help = "of a run: train or test",
+         .def = "train"},
+	{.name = "output",
+         .letter = 'o',
+         .type = OC_OPT_PATH,
+         .arg = "OUT",
+         .help = "file to write: .jsonl, .jsonl.zst or .csv; - is standard output",
+         .def = "-"},
+	{.name = "skip",
+         .type = OC_OPT_BOOL,
+         .help = "leave out rows that cannot be converted, and say how many"},
+	{.name = "force", .letter = 'f', .type = OC_OPT_BOOL, .help = "overwrite OUT"},
+	{0},
+};
+
+struct export
+{
+	struct oc_cli *cli;
+	struct oc_arena *arena;
+	const struct oc_source_def *def;
+	yyjson_val *opts;
+	void *self;   /* the open source */
+	int from, to; /* enum oc_format; -1 = from each row, as it is */
+	bool csv, skip;
+	struct oc_str names[MAX_COLUMNS];
+	struct oc_columns columns;
+	struct oc_sink sink;
+	uint64_t rows, refused;
+	char first_refused[400]; /* "row 17: ..." */
+};
+
+/* ".csv" and the like at the end of a name. */
+static bool ends(const char *s, const char *suffix)
+{
+	size_t n = strlen(s), k = strlen(suffix);
+	return n >= k && strcmp(s + n - k, suffix) == 0;
+}
+
+static void refuse(struct export *x, const struct oc_row *row, struct oc_str why)
+{
+	if (x->refused++ == 0)
+		snprintf(x->first_refused, sizeof x->first_refused, "row %llu: %.*s",
+		         (unsigned long long)row->ped.row + 1, OC_ARG(why));
+}
+
+/* The row in its new shape, parsed; 0: refused. */
+static int convert(struct export *x, struct oc_row *row, struct oc_err *err)
+{
+	struct oc_buf out = {0}, why = {0};
+	int from = x->from, rc = 0;
+
+	if (row->fate == OC_LIVE && !row->root &&
+	    (x->def->parse ? x->def->parse(x->self, row, err) : oc_row_parse(row, err)) < 0)
+		return -1;
+	if (row->fate != OC_LIVE || !row->root) {
+		refuse(x, row, OC_LIT("cannot be read"));
+		return 0;
+	}
+	if (x->to < 0)
+		return 1;
+	if (from < 0)
+		from = oc_format_detect(row->root);
+	if (from < 0) {
+		refuse(x, row, OC_LIT("has the shape of no format; name it with --from"));
+		return 0;
+	}
+	if (oc_format_convert(row, (enum oc_format)from, (enum oc_format)x->to, &out, &why) == 1) {
+		row->raw = oc_arena_str(row->arena, oc_buf_view(&out));
+		row->root = oc_json_parse(row->arena, row->raw, err);
+		rc = row->root ? 1 : -1;
+	} else {
+		refuse(x, row, oc_buf_view(&why));
+	}
+	oc_buf_fini(&out);
+	oc_buf_fini(&why);
+	return rc;
+}
+
+/* A column for every member, in the order in which rows first show them. */
+static int collect_columns(struct export *x, const struct oc_row *row, struct oc_err *err)
+{
+	size_t i, n;
+	yyjson_val *key, *val;
+
+	yyjson_obj_foreach(row->root, i, n, key, val)
+	{
+		uint32_t c = 0;
+		while (c < x->columns.n && !oc_str_eq(x->names[c], oc_json_str(key)))
+			c++;
+		if (c < x->columns.n)
+			continue;
+		if (c == MAX_COLUMNS)
+			return oc_fail(err, OC_INPUT, "export",
+			               "the rows have more than %d different members: too many "
+			               "columns for CSV",
+			               MAX_COLUMNS);
+		x->names[x->columns.n++] = oc_arena_str(x->arena, oc_json_str(key));
+	}
+	return 0;
+}
+
+static int write_row(struct export *x, const struct oc_row *row, struct oc_err *err)
+{
+	struct oc_buf line = {0};
+	int rc = 0;
+
+	if (x->csv) {
+		rc = oc_csv_row(&line, &x->columns, row, err);
+	} else {
+		oc_buf_str(&line, row->raw);
+		oc_buf_putc(&line, '\n');
+	}
+	if (rc == 0)
+		rc = oc_sink_add(&x->sink, oc_buf_view(&line), err);
+	oc_buf_fini(&line);
+	return rc;
+}
+
+/* One pass over the rows; each that can be converted goes to `each`. */
+static int pass(struct export *x,
+                int (*each)(struct export *, const struct oc_row *, struct oc_err *),
+                struct oc_err *err)
+{
+	struct oc_env env = {.size = sizeof env,
+	                     .ctx = x->cli->ctx,
+	                     .name = "export",
+	                     .base_dir = "",
+	                     .memory = x->cli->ctx->memory};
+	struct oc_batch *batch = oc_batch_new(OC_BATCH_ROWS);
+	int more = 1, rc = -1;
+
+	x->rows = x->refused = 0;
+	if (x->def->open(&x->self, &env, x->opts, err) < 0)
+		goto out;
+	while (more) {
+		oc_batch_reset(batch);
+		more = x->def->next(x->self, batch, err);
+		if (more < 0)
+			goto out;
+		for (uint32_t i = 0; i < batch->row_n; i++) {
+			int fine = convert(x, &batch->rows[i], err);
+			if (fine < 0 || (fine && each(x, &batch->rows[i], err) < 0))
+				goto out;
+			x->rows++;
+		}
+		if (oc_cancelled(x->cli->ctx)) {
+			oc_fail(err, OC_CANCELLED, "export", "interrupted; nothing was written");
+			goto out;
+		}
+	}
+	if (x->refused && !x->skip) {
+		oc_fail(err, OC_INPUT, "export",
+		        "%s (%llu of %llu rows cannot be converted; --skip "
+		        "leaves them out)",
+		        x->first_refused, (unsigned long long)x->refused,
+		        (unsigned long long)x->rows);
+		goto out;
+	}
+	rc = 0;
+out:
+	if (x->self)
+		x->def->close(x->self);
+	x->self = NULL;
+	oc_batch_free(batch);
+	return rc;
+}
+
+/* The rows of a run's split, or a file. */
+static int choose_source(struct export *x, struct oc_err *err)
+{
+	const char *in = x->cli->operands[0], *split = oc_arg_str(x->cli, "split", "train");
+	struct stat st;
+	struct oc_buf json = {0};
+	yyjson_val *given;
+	bool run = stat(in, &st) == 0 && S_ISDIR(st.st_mode);
+	struct oc_str path =
+		run ? oc_arena_printf(x->arena, "%s/out/data/%s-*.jsonl*", in, split) : oc_str(in);
+
+	if (x->csv && strcmp(in, "-") == 0)
+		return oc_fail(err, OC_USAGE, "export",
+		               "CSV needs the names of all columns first: give a file, not "
+		               "standard input");
+	x->def = oc_source_find(ends(in, ".csv") || ends(in, ".csv.gz") || ends(in, ".csv.zst")
+	                                ? OC_LIT("csv")
+	                                : OC_LIT("jsonl"));
+	if (!x->def)
+		return oc_fail(err, OC_USAGE, in, "sources of this type are not built in");
+	oc_buf_puts(&json, "{\"path\":");
+	oc_buf_json(&json, path);
+	oc_buf_putc(&json, '}');
+	given = oc_json_parse(x->arena, oc_buf_view(&json), err);
+	oc_buf_fini(&json);
+	x->opts = given ? oc_opts_resolve(x->arena, x->def->options, given, in, NULL, NULL, err)
+	                : NULL;
+	return x->opts ? 0 : -1;
+}
+
+static int run(struct oc_cli *cli, struct oc_err *err)
+{
+	const char *out = oc_arg_str(cli, "output", "-");
+	struct export *x = oc_zalloc(1, sizeof *x);
+	struct oc_buf header = {0};
+	struct stat st;
+	int rc = -1;
+
+	x->cli = cli;
+	x->arena = oc_arena_new();
+	x->from = oc_format_parse(oc_str(oc_arg_str(cli, "from", "")));
+	x->to = oc_format_parse(oc_str(oc_arg_str(cli, "to", "")));
+	x->csv = ends(out, ".csv");
+	x->skip = oc_arg_bool(cli, "skip");
+	x->columns.names = x->names;
+	if (strcmp(out, "-") != 0 && stat(out, &st) == 0 && !oc_arg_bool(cli, "force") &&
+	    S_ISREG(st.st_mode)) {
+		oc_fail(err, OC_USAGE, out,
+		        "is there already; choose another with -o, or say --force");
+		goto out;
+	}
+	if (x->to == OC_FORMAT_SHAREGPT && x->from != x->to) {
+		oc_fail(err, OC_USAGE, "export",
+		        "sharegpt is only read; `messages` is what it became");
+		goto out;
+	}
+	if (choose_source(x, err) < 0)
+		goto out;
+	/* CSV needs its columns first. */
+	if (x->csv && pass(x, collect_columns, err) < 0)
+		goto out;
+	if (oc_sink_open(&x->sink, out, err) < 0)
+		goto out;
+	if (x->csv)
+		oc_csv_header(&header, &x->columns);
+	if (oc_sink_add(&x->sink, oc_buf_view(&header), err) < 0 || pass(x, write_row, err) < 0 ||
+	    oc_sink_close(&x->sink, err) < 0)
+		goto out;
+	if (x->refused)
+		oc_log(cli->ctx, OC_LOG_WARN, "%llu of %llu rows were left out; the first: %s",
+		       (unsigned long long)x->refused, (unsigned long long)x->rows,
+		       x->first_refused);
+	oc_log(cli->ctx, OC_LOG_INFO, "%llu rows written",
+	       (unsigned long long)(x->rows - x->refused));
+	rc = 0;
+out:
+	oc_sink_abandon(&x->sink);
+	oc_buf_fini(&header);
+	oc_arena_free(x->arena);
+	free(x);
+	return rc;
+}
+
+const struct oc_verb oc_verb_export = {
+	.name = "export",
+	.help = "convert rows to another shape or kind of file",
+	.usage = "FILE|RUN [--to FORMAT] [-o OUT]",
+	.doc = "Reads JSONL or CSV (.gz and .zst too), or a split of a run's out/. A row that has "
+	       "no "
+	       "place in the new shape (a second question in alpaca, roles in text) is refused by "
+	       "its "
+	       "number and nothing is written; --skip leaves such rows out and counts them.",
+	.flags = flags,
+	.operand_min = 1,
+	.operand_max = 1,
+	.run = run,
+};
