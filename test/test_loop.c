@@ -15,7 +15,7 @@
 #include "loop/words.h"
 
 struct list {
-	char (*text)[64];
+	char (*text)[96];
 	uint64_t n, at;
 };
 
@@ -48,7 +48,7 @@ static struct list zipf(uint64_t n, uint32_t len, uint32_t kinds, const char *st
 			uint32_t w = 0;
 			while (w + 1 < kinds && (u -= 1.0 / (w + 1)) >= 0)
 				w++;
-			snprintf(l.text[i] + strlen(l.text[i]), 12, "%sword%u", k ? " " : "", w);
+			snprintf(l.text[i] + strlen(l.text[i]), 20, "%sword%u", k ? " " : "", w);
 		}
 	}
 	return l;

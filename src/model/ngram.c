@@ -35,7 +35,7 @@
 #define TOKENS_MAX ((uint64_t)1 << 31)
 #define COLDEST    0.05
 #define HOTTEST    100.0
-#define LEAST      1e-9 /* share of the probability below which a remainder counts as 0 */
+#define TRIES_MAX  64u /* of a rejection before the words are weighed one by one */
 #define FILE_MAX   ((size_t)8 << 30)
 #define FILE_MAGIC 0x314d4152474e434fu /* "OCNGRAM1" */
 
@@ -376,93 +376,134 @@ static uint32_t draw_plain(const struct ngram *m, const struct place *p, struct 
 }
 
 /*
- * Other temperatures: p^(1/T) / Z. Tokens that follow no context of two or more are all
- * proportional to p_1, so Z needs only the others one by one; the sum over p_1^(1/T) is made once.
+ * Other temperatures: p^s / Z with s = 1/T, by rejection. p is a sum of parts a_k, one an order,
+ * and
+ *
+ *   (a_1 + ... + a_K)^s <= w_1 a_1^s + ... + w_K a_K^s
+ *
+ * with w = 1 for s <= 1 (subadditivity) and w_k = l_k^(1-s) for s > 1 and any l that add up to 1
+ * (Jensen). The right side is easy to draw from: the sums of (c - D)^s up to each node are made
+ * once. Its mass is least for l_k in proportion to the s-th root of the mass of a_k^s. Where a cold
+ * temperature still refuses too often, all words are weighed one by one: the law is the same.
  */
 struct heat {
-	double power, total; /* 1/T; sum of p_1^(1/T) */
-	double *cumulated;   /* (n of level 1) */
+	double power;               /* s */
+	double *sum[ORDER_MAX + 1]; /* (n + 1) of level k: sums of (c - D)^s before each node */
 	struct weighed {
-		uint32_t token, unigram;
+		uint32_t token;
 		double weight;
-	} * list;             /* (n of level 1) tokens that follow a context */
-	uint32_t *stamp, now; /* (n of level 1) list made at this draw holds it */
+	} * list; /* (n of level 1) */
 };
+
+static double own_count(const struct level *l, uint32_t node)
+{
+	return fmax(l->count[node] - l->discount, 0);
+}
 
 static void heat_init(struct heat *h, const struct ngram *m, double temperature)
 {
-	const struct level *l = &m->level[1];
-	double n = (double)l->below[l->n];
-
 	h->power = 1 / temperature;
-	h->total = 0;
-	h->now = 0;
-	h->cumulated = oc_alloc(((size_t)l->n + 1) * sizeof *h->cumulated);
-	h->list = oc_alloc(((size_t)l->n + 1) * sizeof *h->list);
-	h->stamp = oc_zalloc((size_t)l->n + 1, sizeof *h->stamp);
-	for (uint32_t i = 0; i < l->n; i++)
-		h->cumulated[i] = h->total += l->count[i] ? pow(l->count[i] / n, h->power) : 0;
+	h->list = oc_alloc(((size_t)m->level[1].n + 1) * sizeof *h->list);
+	for (unsigned k = 1; k <= m->order; k++) {
+		const struct level *l = &m->level[k];
+		h->sum[k] = oc_alloc(((size_t)l->n + 1) * sizeof *h->sum[k]);
+		h->sum[k][0] = 0;
+		for (uint32_t i = 0; i < l->n; i++)
+			h->sum[k][i + 1] = h->sum[k][i] + pow(own_count(l, i), h->power);
+	}
 }
 
 static void heat_fini(struct heat *h)
 {
-	free(h->cumulated);
+	for (unsigned k = 1; k <= ORDER_MAX; k++)
+		free(h->sum[k]);
 	free(h->list);
-	free(h->stamp);
+}
+
+/* Every word there is, one by one. O(types). */
+static uint32_t draw_weighed(const struct ngram *m, const struct place *p, struct heat *h,
+                             struct oc_draws *d)
+{
+	const struct level *one = &m->level[1];
+	double total = 0, top = 0;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < one->n; i++) {
+		if (!one->count[i])
+			continue;
+		double q = probability(m, p, one->token[i]);
+		h->list[n++] = (struct weighed){one->token[i], q};
+		top = fmax(top, q);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		total += h->list[i].weight = pow(h->list[i].weight / top, h->power);
+	double u = oc_draw_unit(d) * total;
+	for (uint32_t i = 0; i + 1 < n; i++) {
+		u -= h->list[i].weight;
+		if (u < 0)
+			return h->list[i].token;
+	}
+	return h->list[n - 1].token;
+}
+
+/* The node in from..to-1 whose sums enclose `at`. */
+static uint32_t find_sum(const double *sum, uint32_t from, uint32_t to, double at)
+{
+	while (from + 1 < to) {
+		uint32_t mid = from + (to - from) / 2;
+		if (sum[mid] <= at)
+			from = mid;
+		else
+			to = mid;
+	}
+	return from;
 }
 
 static uint32_t draw_hot(const struct ngram *m, const struct place *p, struct heat *h,
                          struct oc_draws *d)
 {
-	const struct level *one = &m->level[1];
-	double rest = 1, listed = 0, sum = 0; /* rest: weight of p_1 in the mixture */
-	uint32_t n = 0;
+	double share[ORDER_MAX + 1], mass[ORDER_MAX + 1], weight[ORDER_MAX + 1];
+	double total = 0, left = 1, roots = 0;
 
-	if (++h->now == 0) {
-		memset(h->stamp, 0, one->n * sizeof *h->stamp);
-		h->now = 1;
+	for (unsigned k = m->order; k >= 1; k--) {
+		mass[k] = share[k] = 0;
+		if (!(p->total[k] > 0))
+			continue;
+		share[k] = left / p->total[k]; /* a_k = share (c - D) */
+		mass[k] = pow(share[k], h->power) * (h->sum[k][p->to[k]] - h->sum[k][p->from[k]]);
+		left *= p->back[k];
+		if (h->power > 1)
+			roots += pow(mass[k], 1 / h->power);
 	}
-	for (unsigned k = m->order; k > 1; k--) {
-		const struct level *l = &m->level[k];
-		for (uint32_t i = p->from[k]; p->total[k] > 0 && i < p->to[k]; i++) {
-			if (!l->count[i])
-				continue;
-			uint32_t u = child(one, 0, one->n, l->token[i]);
-			if (h->stamp[u] == h->now)
-				continue;
-			h->stamp[u] = h->now;
-			h->list[n++] = (struct weighed){l->token[i], u, 0};
+	for (unsigned k = 1; k <= m->order; k++) {
+		weight[k] = 1;
+		if (h->power > 1 && mass[k] > 0)
+			weight[k] = pow(pow(mass[k], 1 / h->power) / roots, 1 - h->power);
+		mass[k] *= weight[k];
+		total += mass[k];
+	}
+	for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
+		double u = oc_draw_unit(d) * total, sum = 0, powers = 0;
+		unsigned k = m->order;
+		for (; k > 1 && u >= mass[k]; k--)
+			u -= mass[k];
+		const double *s = h->sum[k];
+		double width = s[p->to[k]] - s[p->from[k]];
+		uint32_t at =
+			find_sum(s, p->from[k], p->to[k], s[p->from[k]] + u / mass[k] * width);
+		uint32_t token = m->level[k].token[at];
+		for (unsigned j = 1; j <= m->order; j++) {
+			const struct level *l = &m->level[j];
+			uint32_t node = share[j] > 0 ? child(l, p->from[j], p->to[j], token) : NONE;
+			double part = node == NONE ? 0 : share[j] * own_count(l, node);
+			sum += part;
+			powers += part > 0 ? weight[j] * pow(part, h->power) : 0;
 		}
-		rest *= p->back[k];
+		if (powers > 0 && token != m->begin &&
+		    oc_draw_unit(d) * powers < pow(sum, h->power))
+			return token;
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		h->list[i].weight = pow(probability(m, p, h->list[i].token), h->power);
-		sum += h->list[i].weight;
-		listed += h->cumulated[h->list[i].unigram] -
-		          (h->list[i].unigram ? h->cumulated[h->list[i].unigram - 1] : 0);
-	}
-	double others = pow(rest, h->power) * fmax(h->total - listed, 0);
-	if (others < sum * LEAST)
-		others = 0; /* rounding: every word there is follows this context */
-	double u = oc_draw_unit(d) * (sum + others);
-	for (uint32_t i = 0; i < n; i++) {
-		u -= h->list[i].weight;
-		if (u < 0 || (others == 0 && i + 1 == n))
-			return h->list[i].token;
-	}
-	for (;;) { /* p_1^(1/T) without the listed ones; tried less than once on average */
-		u = oc_draw_unit(d) * h->total;
-		uint32_t from = 0, to = one->n - 1;
-		while (from < to) {
-			uint32_t mid = from + (to - from) / 2;
-			if (h->cumulated[mid] <= u)
-				from = mid + 1;
-			else
-				to = mid;
-		}
-		if (one->count[from] && h->stamp[from] != h->now)
-			return one->token[from];
-	}
+	return draw_weighed(m, p, h, d);
 }
 
 static int ngram_sample(void *self, const struct oc_sampling *how, struct oc_set *out,
