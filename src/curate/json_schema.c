@@ -18,7 +18,7 @@ static struct node *compile(struct compiler *c, yyjson_val *v);
 
 static int bad(struct compiler *c, const char *keyword, const char *what)
 {
-	return oc_fail(c->err, OC_PLAN, "schema", "at %s/%s: %s", oc_buf_cstr(&c->at), keyword,
+	return oc_fail(c->err, OC_PLAN, NULL, "at %s/%s: %s", oc_buf_cstr(&c->at), keyword,
 	               what);
 }
 
@@ -33,7 +33,7 @@ static struct node *below(struct compiler *c, const char *keyword, struct oc_str
 		oc_buf_printf(&c->at, "/%.*s", OC_ARG(key));
 	n = c->at.len > 1 << 16 ? NULL : compile(c, v);
 	if (c->at.len > 1 << 16)
-		oc_fail(c->err, OC_PLAN, "schema", "nested too deeply");
+		oc_fail(c->err, OC_PLAN, NULL, "nested too deeply");
 	c->at.len = len;
 	return n;
 }
@@ -49,7 +49,7 @@ static pcre2_code *regex(struct compiler *c, const char *keyword, struct oc_str 
 
 	if (!re) {
 		pcre2_get_error_message(code, (PCRE2_UCHAR *)why, sizeof why);
-		oc_fail(c->err, OC_PLAN, "schema",
+		oc_fail(c->err, OC_PLAN, NULL,
 		        "at %s/%s: \"%.*s\" is no regular expression: %s, "
 		        "at character %zu",
 		        oc_buf_cstr(&c->at), keyword, OC_ARG(text), why, at);
@@ -190,7 +190,7 @@ static int unknown(struct compiler *c, struct oc_str name)
 	const char *near = oc_nearest(name, keywords, KEYWORD_N);
 
 	return oc_fail(
-		c->err, OC_PLAN, "schema",
+		c->err, OC_PLAN, NULL,
 		"at %s: the keyword \"%.*s\" is not supported%s%s%s; it would not be checked",
 		c->at.len ? oc_buf_cstr(&c->at) : "the top", OC_ARG(name),
 		near ? ", did you mean \"" : "", near ? near : "", near ? "\"" : "");
@@ -287,7 +287,7 @@ static struct node *compile(struct compiler *c, yyjson_val *v)
 		if (s->known[k].from == v)
 			return s->known[k].node;
 	if (!yyjson_is_obj(v) && !yyjson_is_bool(v)) {
-		oc_fail(c->err, OC_PLAN, "schema", "at %s: a schema is a mapping, true or false",
+		oc_fail(c->err, OC_PLAN, NULL, "at %s: a schema is a mapping, true or false",
 		        c->at.len ? oc_buf_cstr(&c->at) : "the top");
 		return NULL;
 	}
