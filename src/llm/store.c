@@ -166,18 +166,20 @@ static int64_t recover(struct oc_store *s, int fd, const char *path, struct inde
 	if (fstat(fd, &st) < 0)
 		return oc_fail_errno(err, path, "cannot stat");
 	uint64_t size = (uint64_t)st.st_size;
-	if (size < seg->scanned) {
-		/* A power cut took back what the index already knew. */
-		if (!s->readonly && index_cut(s->index, seg->id, size, err) < 0)
-			return -1;
+	/* A power cut took back what the index already knew. */
+	bool shrunk = size < seg->scanned;
+	if (shrunk)
 		r.seg.scanned = seg->scanned = 0;
-	}
 	if (size == seg->scanned)
 		return st.st_size;
 	r.e = oc_alloc(CHUNK * sizeof *r.e);
 	end = seg_scan(fd, path, r.seg.scanned, recover_one, &r, &skipped, err);
 	if (end < 0)
 		goto out;
+	if (shrunk && !s->readonly && index_cut(s->index, seg->id, (uint64_t)end, err) < 0) {
+		end = -1;
+		goto out;
+	}
 	if (skipped)
 		oc_log(s->ctx, OC_LOG_WARN, "%s: %llu damaged bytes passed over", path,
 		       (unsigned long long)skipped);
