@@ -12,7 +12,7 @@
 #define HOLD         5.0 /* seconds at the plateau before more is tried */
 #define HOLD_MAX     300.0
 #define PROBE_PAUSES 20   /* a probe may cost a pause: at most one part in so many of the time */
-#define SAMPLES      32   /* answers that make a mean */
+#define SAMPLES      8    /* answers that make a mean, at least */
 #define ELASTICITY   0.2  /* growth pays when rate ~ window^e with e above this */
 #define SPARE        1.3  /* places per place that the server works on at once */
 #define FEW          0.25 /* share of refusals below which they may be chance */
@@ -143,9 +143,10 @@ static void judge_step(struct oc_sched *s, double now)
 static void grow(struct oc_sched *s, double now, const struct oc_ticket *t)
 {
 	if (s->window < s->to) {
-		/* Only while the window is in use: an idle one says nothing. */
-		if (t->in_flight + t->in_flight / 8 + 1 >= s->window)
-			s->window++;
+		/* Only while the window is in use: an idle one says nothing. The step is spread
+		 * over eight answers, not to come as one burst. */
+		if (t->in_flight + t->in_flight / 8 + 1 >= s->from)
+			s->window = clamp(s->window + 1 + (s->to - s->from) / 8, 1, s->to);
 		if (s->window == s->to)
 			measure_from_here(s); /* what was sent from now on counts */
 		return;
@@ -155,7 +156,8 @@ static void grow(struct oc_sched *s, double now, const struct oc_ticket *t)
 	s->n_sum += t->in_flight;
 	s->wait_sum += now - t->sent;
 	s->sample_n++;
-	if (s->sample_n >= SAMPLES && s->sample_n >= s->window / 2)
+	/* A whole window of answers: a part of one would be its quick or its slow half. */
+	if (s->sample_n >= SAMPLES && s->sample_n >= s->window)
 		judge_step(s, now);
 }
 
