@@ -7,6 +7,7 @@
 #include "data/row.h"
 #include "llm/gguf.h"
 #include "llm/gguf_file.h"
+#include "loop/loop.h"
 #include "plan/forecast.h"
 #include "plan/look.h"
 #include "plan/plan.h"
@@ -299,6 +300,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 
 	if (oc_plan_read(&c.plan, cli->ctx, cli->operands[0], err) < 0)
 		return -1;
+	if (oc_plan_rehearse(c.plan, oc_loop_options, err) < 0)
+		goto out;
 	if (oc_arg_bool(cli, "expand")) {
 		oc_plan_write(&b, c.plan);
 	} else {

@@ -97,6 +97,7 @@ struct oc_plan {
 		*output;            /* resolved; NULL = absent */
 	yyjson_val *allow_licenses; /* array or NULL */
 
+	struct oc_yaml_marks *marks; /* places of values as given */
 	yyjson_val *resolved; /* the whole plan with every default, in the order of the keys */
 };
 
@@ -105,6 +106,13 @@ int oc_plan_read(struct oc_plan **plan, struct oc_ctx *ctx, const char *path, st
 int oc_plan_parse(struct oc_plan **plan, struct oc_ctx *ctx, struct oc_str yaml, const char *name,
                   const char *base_dir, struct oc_err *err);
 void oc_plan_free(struct oc_plan *plan);
+
+/*
+ * The part behind `rehearse:` lives on a higher floor, so reading keeps the key as it was given.
+ * Checks it against that part's table and fills in defaults; to be called by whoever has the table
+ * before the key is used. A plan without the key is fine.
+ */
+int oc_plan_rehearse(struct oc_plan *plan, const struct oc_option *table, struct oc_err *err);
 
 /* The resolved plan as YAML (`plan --expand`, plan.lock.yaml); recipes as visible steps. */
 void oc_plan_write(struct oc_buf *b, const struct oc_plan *plan);

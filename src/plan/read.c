@@ -249,6 +249,8 @@ static int read_setting(struct reader *r, const struct oc_option *o, yyjson_val 
 		p->review = v;
 	else if (strcmp(o->key, "mix") == 0)
 		p->mix = v;
+	else if (strcmp(o->key, "rehearse") == 0)
+		p->rehearse = given;
 	else if (strcmp(o->key, "output") == 0)
 		p->output = v;
 	return 0;
@@ -274,7 +276,7 @@ static int read_key(struct reader *r, const struct oc_option *o, yyjson_val *giv
 /* Keys of the design whose part is not there: a sentence is better than "unknown key". */
 static int refuse_unbuilt(struct reader *r)
 {
-	static const char *const later[] = {"measure", "rehearse"};
+	static const char *const later[] = {"measure"};
 
 	for (size_t i = 0; i < sizeof later / sizeof later[0]; i++) {
 		yyjson_val *v = oc_json_get(r->root, later[i]);
@@ -350,8 +352,18 @@ int oc_plan_parse(struct oc_plan **plan, struct oc_ctx *ctx, struct oc_str yaml,
 		oc_arena_free(a);
 		return -1;
 	}
+	r.plan->marks = r.marks;
 	*plan = r.plan;
 	return 0;
+}
+
+int oc_plan_rehearse(struct oc_plan *plan, const struct oc_option *table, struct oc_err *err)
+{
+	if (!plan->rehearse)
+		return 0;
+	plan->rehearse = oc_opts_resolve(plan->arena, table, plan->rehearse, "`rehearse`",
+	                                 oc_yaml_where, plan->marks, err);
+	return plan->rehearse ? 0 : -1;
 }
 
 int oc_plan_read(struct oc_plan **plan, struct oc_ctx *ctx, const char *path, struct oc_err *err)

@@ -86,3 +86,6 @@ NO_SUCH_KEY_HERE=x "$OUTCROSS" plan ask.yaml >out || fail "with the key"
 bad 3 'p: the rows are not alpaca' "$H{path: people.jsonl, format: alpaca}\n"
 bad 2 'cannot be `alpacca`; did you mean `alpaca`?' "$H{path: people.jsonl, format: alpacca}\n"
 "$OUTCROSS" plan <(printf "$H{path: $tmp/people.jsonl, format: qa}\n") >/dev/null || fail "format qa"
+# The rehearsal's options are checked, too.
+bad 2 'bad.yaml:4:12: unknown key `generation` in `rehearse`; did you mean `generations`?' "$H{path: people.jsonl}\nrehearse: {generation: 3}\n"
+"$OUTCROSS" plan <(printf "$H{path: $tmp/people.jsonl}\nrehearse: {generations: 3}\n") >/dev/null || fail "rehearse"
