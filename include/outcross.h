@@ -460,6 +460,7 @@ struct oc_exchange {
  * bytes of an attempt leave (an intent is logged there) and `done` once per exchange, on its
  * thread.
  */
+/* Copied by `open`. */
 struct oc_llm_host {
 	void *user;
 	/* x->attempts counts the attempt that is about to leave. 0: send; 1: not now, ask again in

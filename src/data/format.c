@@ -18,6 +18,19 @@ const char *oc_format_name(enum oc_format f)
 	return names[f];
 }
 
+const char *const *oc_format_members(enum oc_format f)
+{
+	static const char *const members[OC_FORMAT_N][4] = {
+		[OC_FORMAT_ALPACA] = {"instruction", "input", "output"},
+		[OC_FORMAT_MESSAGES] = {"messages"},
+		[OC_FORMAT_SHAREGPT] = {"conversations"},
+		[OC_FORMAT_TEXT] = {"text"},
+		[OC_FORMAT_PROMPT_COMPLETION] = {"prompt", "completion"},
+		[OC_FORMAT_QUESTION_ANSWER] = {"question", "answer"},
+	};
+	return members[f];
+}
+
 int oc_format_parse(struct oc_str name)
 {
 	for (int f = 0; f < OC_FORMAT_N; f++)

@@ -36,6 +36,8 @@ enum oc_format {
 
 const char *oc_format_name(enum oc_format f);
 int oc_format_parse(struct oc_str name); /* -1 = none of them */
+/* The format's members besides `weight`, ended by NULL; one of read-only alternatives counts. */
+const char *const *oc_format_members(enum oc_format f);
 /* The format a row's members show, or -1. Of several the first in the order of the enum. */
 int oc_format_detect(yyjson_val *row);
 

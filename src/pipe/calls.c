@@ -190,7 +190,7 @@ int oc_caller_ask(struct oc_caller *c, struct oc_call_batch *cb, struct oc_batch
 
 	for (uint32_t i = 0; i < batch->row_n; i++) {
 		struct oc_row *row = &batch->rows[i];
-		if (row->fate != OC_LIVE || row->test)
+		if (row->fate != OC_LIVE || row->test || oc_step_skips(step, row))
 			continue;
 		if (step->def->ask(step->self, row, &c->calls, err))
 			return oc_fail_in_row(step, row, err);

@@ -164,6 +164,8 @@ static int row_work(struct engine *e, const struct phase *p, struct slot *s, str
 		int rc;
 		if (row->fate != OC_LIVE)
 			break;
+		if (oc_step_skips(step, row))
+			continue;
 		if (def->kind == OC_STAGE_ROW)
 			rc = def->row(step->self, scratch[i], row, err);
 		else if (def->kind == OC_STAGE_ORDERED)
@@ -189,11 +191,10 @@ static int pure(struct engine *e, const struct phase *p, struct slot *s, unsigne
 		struct oc_row *row = &b->rows[i];
 		if (stop_now(e))
 			return -1;
-		if (p->parse && row->fate == OC_LIVE) {
-			if (pass->parse ? pass->parse(pass->user, row, err)
-			                : !row->root && oc_row_parse(row, err))
-				return -1;
-		}
+		if (p->parse &&
+		    (pass->parse ? pass->parse(pass->user, row, err)
+		                 : row->fate == OC_LIVE && !row->root && oc_row_parse(row, err)))
+			return -1;
 		if (p->first < p->end && !row->test && row_work(e, p, s, row, scratch, err))
 			return -1;
 	}
@@ -210,6 +211,8 @@ static int ordered(struct engine *e, const struct phase *p, struct slot *s, stru
 			return -1;
 		for (unsigned k = p->first; k < p->end && row->fate == OC_LIVE && !row->test; k++) {
 			const struct oc_step_run *step = &e->pass->steps[k];
+			if (oc_step_skips(step, row))
+				continue;
 			if (step->def->ordered(step->self, row, row->notes ? row->notes[k] : NULL,
 			                       &s->states[k], err) < 0)
 				return oc_fail_in_row(step, row, err);

@@ -28,6 +28,9 @@ enum oc_role {
 	OC_APPLY    /* a whole stage decides, on its second pass */
 };
 
+/* Which rows a step looks at; the others pass it untouched. */
+enum oc_on { OC_ON_ALL, OC_ON_REAL, OC_ON_MADE };
+
 struct oc_step_run {
 	const struct oc_stage_def *def;
 	void *self;
@@ -35,7 +38,13 @@ struct oc_step_run {
 	enum oc_role role;
 	struct oc_spill *spill; /* OC_OBSERVE */
 	struct oc_llm *llm;     /* OC_STAGE_CALL */
+	enum oc_on on;
 };
+
+static inline bool oc_step_skips(const struct oc_step_run *step, const struct oc_row *row)
+{
+	return step->on != OC_ON_ALL && (step->on == OC_ON_REAL) != (row->ped.origin == OC_REAL);
+}
 
 struct oc_pass {
 	struct oc_ctx *ctx;
@@ -48,7 +57,7 @@ struct oc_pass {
 	void *user;
 	/* Fills an empty batch. 1: more may follow (the batch may be empty); 0: end. One thread. */
 	int (*feed)(void *user, struct oc_batch *batch, struct oc_err *err);
-	/* Pure, before the stages; NULL: oc_row_parse for every row with root NULL and fate live.
+	/* Pure, before the stages, for every row; NULL: oc_row_parse for live rows with root NULL.
 	 */
 	int (*parse)(void *user, struct oc_row *row, struct oc_err *err);
 	/* Pure, after all stages, on workers: serialise into `out` (one buffer a batch). May be

@@ -93,6 +93,37 @@ static int settle(struct output *o, struct oc_row *row, struct oc_err *err)
 	return 0;
 }
 
+/* A row that is in the format already keeps the bytes of the format's members, and no others. */
+static void trim(const struct oc_row *row, enum oc_format format, struct oc_buf *out)
+{
+	const char *const *name = oc_format_members(format);
+	struct oc_str value;
+
+	for (; *name; name++) {
+		oc_buf_putc(out, out->len ? ',' : '{');
+		oc_buf_json(out, oc_str(*name));
+		oc_buf_putc(out, ':');
+		oc_buf_str(out, oc_json_member(row->raw, oc_str(*name), &value) ? value
+		                                                                : OC_LIT("\"\""));
+	}
+	if (oc_json_member(row->raw, OC_LIT("weight"), &value)) {
+		oc_buf_puts(out, ",\"weight\":");
+		oc_buf_str(out, value);
+	}
+	oc_buf_putc(out, '}');
+}
+
+static bool has_only_format(const struct oc_row *row, enum oc_format format)
+{
+	const char *const *name = oc_format_members(format);
+	size_t n = 0;
+
+	for (; *name; name++)
+		n += oc_json_get(row->root, *name) != NULL;
+	n += oc_json_get(row->root, "weight") != NULL;
+	return n == yyjson_obj_size(row->root);
+}
+
 /* Into the output's format; a row that has no place in it stops the run. */
 static int reformat(struct output *o, struct oc_row *row, struct oc_err *err)
 {
@@ -106,18 +137,23 @@ static int reformat(struct output *o, struct oc_row *row, struct oc_err *err)
 		rc = oc_fail(err, OC_GATE, "output",
 		             "row %.*s is in no format that is known: name its source's `format:`",
 		             OC_ARG(row->ped.key));
+	else if (from == o->format && !has_only_format(row, (enum oc_format)from))
+		trim(row, (enum oc_format)from, &text);
+	else if (from == o->format)
+		goto out;
 	else if (!oc_format_convert(row, (enum oc_format)from, (enum oc_format)o->format, &text,
 	                            &why))
 		rc = oc_fail(err, OC_GATE, "output", "row %.*s cannot be written as %s: %s",
 		             OC_ARG(row->ped.key), oc_format_name((enum oc_format)o->format),
 		             oc_buf_cstr(&why));
-	else if (!oc_str_eq(oc_buf_view(&text), row->raw)) {
+	if (!rc && text.len) {
 		row->raw = oc_arena_str(row->arena, oc_buf_view(&text));
 		row->root = NULL;
 		row->view = NULL;
 		row->changed = true;
 		rc = oc_row_parse(row, err);
 	}
+out:
 	oc_buf_fini(&text);
 	oc_buf_fini(&why);
 	return rc;

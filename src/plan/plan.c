@@ -76,11 +76,22 @@ const struct oc_option oc_source_common[] = {
 	{0},
 };
 
-const struct oc_option oc_step_common[] = {
-	{.key = "name",
-         .type = OC_OPT_STR,
-         .help = "name of the step; without it the part's name, numbered when it repeats",
-         .affects = OC_AFFECTS_SPEED},
+#define STEP_NAME                                                                                  \
+	{                                                                                          \
+		.key = "name", .type = OC_OPT_STR,                                                 \
+		.help = "name of the step; without it the part's name, numbered when it repeats",  \
+		.affects = OC_AFFECTS_SPEED                                                        \
+	}
+
+const struct oc_option oc_recipe_common[] = {STEP_NAME, {0}};
+
+const struct oc_option oc_stage_common[] = {
+	STEP_NAME,
+	{.key = "on",
+         .type = OC_OPT_ENUM,
+         .choices = "all|real|made",
+         .def = "all",
+         .help = "rows it looks at: all, real ones, or made ones (synthetic and unknown)"},
 	{0},
 };
 

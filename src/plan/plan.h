@@ -37,6 +37,7 @@
 #include "base/ctx.h"
 #include "base/hash.h"
 #include "data/json.h"
+#include "pipe/pass.h"
 #include "plan/registry.h"
 
 struct oc_plan_model {
@@ -68,6 +69,7 @@ struct oc_plan_step {
 	const struct oc_option *options;   /* the part's table */
 	yyjson_val *opts;                  /* resolved; a recipe's: with its expanded `steps` */
 	const struct oc_plan_model *model; /* of the option `model:`, or NULL */
+	enum oc_on on;                     /* which rows a stage looks at */
 	const char *where;                 /* "plan.yaml:12:5" */
 };
 

@@ -22,7 +22,8 @@ int reader_fail(struct reader *r, yyjson_val *at, const char *fmt, ...)
 const char *reader_where(struct reader *r, yyjson_val *at); /* in the arena */
 
 /* Options every source, model and step may have beside those of its part. */
-extern const struct oc_option oc_source_common[], oc_model_common[], oc_step_common[];
+extern const struct oc_option oc_source_common[], oc_model_common[], oc_recipe_common[],
+	oc_stage_common[];
 
 /*
  * Checks `given` against both tables at once, so that a typing error finds its neighbour in either.

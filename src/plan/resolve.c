@@ -410,7 +410,11 @@ static int read_stage(struct reader *r, yyjson_val *at, struct oc_str part, yyjs
 	s->part = s->def->name;
 	s->options = s->def->options;
 	snprintf(what, sizeof what, "stage %s", s->part);
-	return reader_resolve(r, oc_step_common, s->def->options, given, what, common, &s->opts);
+	if (reader_resolve(r, oc_stage_common, s->def->options, given, what, common, &s->opts) < 0)
+		return -1;
+	struct oc_str on = oc_json_get_str(*common, "on");
+	s->on = oc_str_is(on, "real") ? OC_ON_REAL : oc_str_is(on, "made") ? OC_ON_MADE : OC_ON_ALL;
+	return 0;
 }
 
 #define MAX_RECIPE ((size_t)4 << 20) /* bytes */
@@ -484,7 +488,7 @@ static int read_recipe(struct reader *r, yyjson_val *at, struct oc_str part, yyj
 		goto out;
 	/* Once for messages with their place, once more for the steps. */
 	snprintf(what, sizeof what, "recipe %s", s->part);
-	if (reader_resolve(r, oc_step_common, s->options, given, what, common, &own) < 0)
+	if (reader_resolve(r, oc_recipe_common, s->options, given, what, common, &own) < 0)
 		goto out;
 	s->opts = oc_recipe_resolve(r->arena, recipe, own, s->where, r->err);
 	if (!s->opts || check_seeds(r, given, s) < 0)

@@ -100,6 +100,7 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 			.name = c->steps[i]->name,
 			.role = i == from && from < first ? OC_APPLY : OC_RUN,
 			.llm = c->llm[i],
+			.on = c->steps[i]->on,
 		};
 		if (i == last && observes) {
 			spill = oc_spill_open(run->ctx, run->work, name, c->steps[i]->def->stream_n,
