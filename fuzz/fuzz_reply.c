@@ -45,8 +45,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		oc_buf_fini(&b);
 	}
 	seg_frame_check(s.p, s.len, &f);
-	if (seg_unpack(s.p, s.len, OC_LIT(""), &r, &err) == 0)
+	struct seg_unzip *unzip = seg_unzip_new();
+	if (seg_unpack(unzip, s.p, s.len, false, &r, &err) == 0)
 		oc_record_fini(&r);
+	seg_unzip_free(unzip);
 	oc_arena_free(arena);
 	return 0;
 }

@@ -30,6 +30,7 @@ struct reader {
 	int fd;
 	uint32_t dict_at; /* offset of the loaded dictionary, 0 = none */
 	struct oc_buf dict;
+	struct seg_unzip *unzip;
 };
 
 struct oc_store {
@@ -258,7 +259,7 @@ static struct reader *reader_of(struct oc_store *s, uint32_t id, struct oc_err *
 		return NULL;
 	}
 	s->readers = oc_realloc(s->readers, (s->reader_n + 1) * sizeof *s->readers);
-	s->readers[s->reader_n] = (struct reader){.id = id, .fd = fd};
+	s->readers[s->reader_n] = (struct reader){.id = id, .fd = fd, .unzip = seg_unzip_new()};
 	return &s->readers[s->reader_n++];
 }
 
@@ -308,6 +309,7 @@ static int dict_load(struct oc_store *s, struct reader *r, uint32_t offset, stru
 	r->dict.len = 0;
 	oc_buf_add(&r->dict, rec.p + sizeof f, f.len);
 	r->dict_at = offset;
+	seg_unzip_dict(r->unzip, r->dict.p, r->dict.len);
 	rc = 0;
 out:
 	oc_buf_fini(&rec);
@@ -659,8 +661,7 @@ int oc_store_get(struct oc_store *s, struct oc_hash128 key, struct oc_record *ou
 	}
 	if (f.dict && dict_load(s, r, f.dict, err) < 0)
 		goto out;
-	if (seg_unpack(rec.p + sizeof f, f.len, f.dict ? oc_buf_view(&r->dict) : OC_LIT(""), out,
-	               err) < 0)
+	if (seg_unpack(r->unzip, rec.p + sizeof f, f.len, f.dict != 0, out, err) < 0)
 		goto out;
 	out->failed = f.type == SEG_FAILURE;
 	rc = out->failed ? 2 : 1;
@@ -778,6 +779,7 @@ int oc_store_close(struct oc_store *s, struct oc_err *err)
 	for (size_t i = 0; i < s->reader_n; i++) {
 		close(s->readers[i].fd);
 		oc_buf_fini(&s->readers[i].dict);
+		seg_unzip_free(s->readers[i].unzip);
 	}
 	free(s->readers);
 	if (s->fd >= 0)

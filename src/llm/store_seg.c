@@ -262,12 +262,43 @@ uint32_t seg_pack(struct seg_zip *z, const struct oc_record *r, struct oc_buf *o
 	return z->offset;
 }
 
-int seg_unpack(const char *payload, size_t len, struct oc_str dict, struct oc_record *r,
-               struct oc_err *err)
+struct seg_unzip {
+	ZSTD_DCtx *ctx;
+	ZSTD_DDict *dict;
+};
+
+struct seg_unzip *seg_unzip_new(void)
+{
+	struct seg_unzip *u = oc_zalloc(1, sizeof *u);
+
+	u->ctx = ZSTD_createDCtx();
+	if (!u->ctx)
+		oc_oom(1u << 17);
+	return u;
+}
+
+void seg_unzip_free(struct seg_unzip *u)
+{
+	if (!u)
+		return;
+	ZSTD_freeDDict(u->dict);
+	ZSTD_freeDCtx(u->ctx);
+	free(u);
+}
+
+void seg_unzip_dict(struct seg_unzip *u, const char *p, size_t len)
+{
+	ZSTD_freeDDict(u->dict);
+	u->dict = ZSTD_createDDict(p, len);
+	if (!u->dict)
+		oc_oom(len);
+}
+
+int seg_unpack(struct seg_unzip *u, const char *payload, size_t len, bool with_dict,
+               struct oc_record *r, struct oc_err *err)
 {
 	struct seg_meta m;
 	size_t raw, n;
-	ZSTD_DCtx *ctx = NULL;
 	char *p;
 
 	if (len < sizeof m)
@@ -278,12 +309,10 @@ int seg_unpack(const char *payload, size_t len, struct oc_str dict, struct oc_re
 	if (raw >= SEG_NEAR || raw / 65536 > len)
 		return oc_fail(err, OC_IO, NULL, "a stored reply claims %zu bytes", raw);
 	p = oc_alloc(raw + 1);
-	ctx = ZSTD_createDCtx();
-	if (!ctx)
-		oc_oom(raw);
-	n = ZSTD_decompress_usingDict(ctx, p, raw, payload + sizeof m, len - sizeof m, dict.p,
-	                              dict.len);
-	ZSTD_freeDCtx(ctx);
+	payload += sizeof m;
+	len -= sizeof m;
+	n = with_dict ? ZSTD_decompress_usingDDict(u->ctx, p, raw, payload, len, u->dict)
+	              : ZSTD_decompressDCtx(u->ctx, p, raw, payload, len);
 	if (ZSTD_isError(n) || n != raw) {
 		free(p);
 		return oc_fail(err, OC_IO, NULL, "a stored reply cannot be decompressed: %s",

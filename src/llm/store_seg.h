@@ -80,8 +80,14 @@ uint32_t seg_pack(struct seg_zip *z, const struct oc_record *r, struct oc_buf *o
 bool seg_zip_learn(struct seg_zip *z, const struct oc_record *r);
 struct oc_str seg_zip_sample(const struct seg_zip *z);
 
-/* Fills `r` from a payload; its strings are allocated together. `dict` may be empty. */
-int seg_unpack(const char *payload, size_t len, struct oc_str dict, struct oc_record *r,
-               struct oc_err *err);
+/* Decompressor of one reader of one segment. */
+struct seg_unzip;
+struct seg_unzip *seg_unzip_new(void);
+void seg_unzip_free(struct seg_unzip *u);
+void seg_unzip_dict(struct seg_unzip *u, const char *p, size_t len); /* copied */
+
+/* Fills `r` from a payload; its strings are allocated together. */
+int seg_unpack(struct seg_unzip *u, const char *payload, size_t len, bool with_dict,
+               struct oc_record *r, struct oc_err *err);
 
 #endif

@@ -430,9 +430,11 @@ static double number(struct oc_str *s)
 			v += unit * (s->p[i] - '0');
 			unit /= 10;
 		}
+	if (!digits)
+		return -1;
 	s->p += i;
 	s->len -= i;
-	return digits ? v : -1;
+	return v;
 }
 
 double oc_http_duration(struct oc_str s)
