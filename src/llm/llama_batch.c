@@ -374,7 +374,7 @@ static float compare(struct oc_llama_health *h, const float *a, const float *b, 
 {
 	for (size_t i = 0; i < n; i++) {
 		float d = fabsf(a[i] - b[i]);
-		if (memcmp(a + i, b + i, sizeof *a) != 0)
+		if (!(a[i] == b[i]))
 			h->bit_equal = false;
 		if (d > h->largest || isnan(d))
 			h->largest = d;

@@ -16,6 +16,7 @@
  * like a word. The counts form a trie in sorted arrays: the children of a context lie together,
  * ordered by token. Fitting is one radix sort of 8-byte keys for each order, O(order N).
  */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,7 +317,7 @@ static int ngram_score(void *self, const struct oc_set *set, double *nats, struc
 {
 	const struct ngram *m = self;
 	uint32_t history[ORDER_MAX];
-	struct place p;
+	struct place p = {0};
 
 	if (set->dim != m->dim)
 		return oc_fail(err, OC_INPUT, "ngram",
@@ -465,6 +466,8 @@ static uint32_t draw_hot(const struct ngram *m, const struct place *p, struct he
 	double share[ORDER_MAX + 1], mass[ORDER_MAX + 1], weight[ORDER_MAX + 1];
 	double total = 0, left = 1, roots = 0;
 
+	assert(m->order >= 2 && m->order <= ORDER_MAX && h->sum[m->order]);
+
 	for (unsigned k = m->order; k >= 1; k--) {
 		mass[k] = share[k] = 0;
 		if (!(p->total[k] > 0))
@@ -515,7 +518,7 @@ static int ngram_sample(void *self, const struct oc_sampling *how, struct oc_set
 	struct oc_tokens items = {0};
 	struct oc_rng rng;
 	struct heat h = {0};
-	struct place p;
+	struct place p = {0};
 
 	if (t < COLDEST || t > HOTTEST)
 		return oc_fail(err, OC_PLAN, "ngram", "temperature %g is not between %g and %g", t,
