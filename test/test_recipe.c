@@ -774,6 +774,88 @@ static void arithmetic(void **state)
 	leg_gone(leg);
 }
 
+/* ------------------------------------------------------------------ rows people wrote */
+
+/* The first `max` lines of a shared file as seeds; NULL: it is not there. */
+static struct oc_leg *shared_leg(const char *name, size_t max, size_t *n)
+{
+	char path[4096], **line = oc_zalloc(max, sizeof *line);
+	struct oc_leg *leg = NULL;
+	size_t room = 0;
+	ssize_t len;
+	FILE *f;
+
+	*n = 0;
+	f = oc_shared(name, path) ? fopen(path, "r") : NULL;
+	while (f && *n < max && (len = getline(&line[*n], &room, f)) > 0) {
+		line[*n][len - (line[*n][len - 1] == '\n')] = 0;
+		++*n;
+		room = 0;
+	}
+	if (f) {
+		leg = leg_of((const char *const *)line, *n);
+		fclose(f);
+	}
+	for (size_t i = 0; i < max; i++)
+		free(line[i]);
+	free(line);
+	return leg;
+}
+
+static void story(struct oc_scripted *s, struct oc_str body, uint64_t sample, struct oc_draws *d,
+                  struct oc_buf *text, struct oc_reply *reply)
+{
+	unsigned a = 2 + (unsigned)oc_draw_below(d, 50), b = 2 + (unsigned)oc_draw_below(d, 50);
+	unsigned wrong = oc_draw_below(d, 3) == 0;
+
+	(void)s;
+	(void)body;
+	(void)sample;
+	(void)reply;
+	oc_buf_printf(
+		text,
+		" A barn holds %u stalls with %u goats each, says farmer %u. How many goats?\n"
+		"Solution: There are %u * %u = %u goats.\n#### %u",
+		a, b, (unsigned)oc_draw_below(d, 1000), a, b, a * b + wrong, a * b + wrong);
+}
+
+static void seeds_of_others(void **state)
+{
+	size_t n;
+	struct oc_leg *leg = shared_leg("text/self_instruct_seed_tasks.jsonl", 1000, &n);
+	struct oc_made m;
+
+	(void)state;
+	if (!leg)
+		skip();
+	assert_int_equal(n, 175);
+	m = run("alpaca", "{model: toy, chat: false, rows: 20, max_requests: 100}", leg, lists, 8,
+	        1, NULL);
+	well(&m);
+	assert_int_equal(oc_json_get_int(facts_of(&m), "seed_rows", 0), 175);
+	assert_true(m.fate[OC_LIVE] > 0);
+	oc_made_fini(&m);
+	leg_gone(leg);
+
+	leg = shared_leg("text/gsm8k_train.jsonl", 500, &n);
+	m = run("arithmetic", "{model: toy, word_problems: true, rows: 5, max_requests: 60}", leg,
+	        story, 8, 1, NULL);
+	well(&m);
+	assert_int_equal(oc_json_get_int(facts_of(&m), "seed_rows", 0), 500);
+	/* a solution that reckons wrong never stays */
+	for (size_t i = 0; i < m.n; i++) {
+		unsigned a, b, c;
+		const char *at = strstr(oc_arena_str(m.arena, m.rows[i].raw).p, "There are");
+		if (m.rows[i].fate != OC_LIVE && m.rows[i].fate != OC_UNUSED)
+			continue;
+		assert_int_equal(sscanf(at, "There are %u * %u = %u", &a, &b, &c), 3);
+		assert_int_equal(a * b, c);
+	}
+	assert_true(m.fate[OC_REJECTED] > 0);
+	oc_made_fini(&m);
+	leg_gone(leg);
+}
+
 static int up(void **state)
 {
 	(void)state;
@@ -804,6 +886,7 @@ int main(void)
 		cmocka_unit_test(documents),
 		cmocka_unit_test(alpaca_decides_as_published),
 		cmocka_unit_test(arithmetic),
+		cmocka_unit_test(seeds_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);

@@ -5,6 +5,7 @@
 	X(init)                                                                                    \
 	X(plan)                                                                                    \
 	X(run)                                                                                     \
+	X(generate)                                                                                \
 	X(status)                                                                                  \
 	X(curate)                                                                                  \
 	X(verify)                                                                                  \
