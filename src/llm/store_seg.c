@@ -101,7 +101,8 @@ static int slide(struct window *w, uint64_t from, size_t need, struct oc_err *er
 
 	if (w->end || w->b.len - gone >= need)
 		return 0;
-	memmove(w->b.p, w->b.p + gone, w->b.len - gone);
+	if (gone)
+		memmove(w->b.p, w->b.p + gone, w->b.len - gone);
 	w->b.len -= gone;
 	w->at = from;
 	while (w->b.len < need && !w->end) {
