@@ -5,8 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_MIN ((size_t)64 << 10)
-#define ALIGN     16u
+#define CHUNK_MIN  ((size_t)64 << 10)
+#define CHUNK_KEEP ((size_t)16 << 20) /* across a reset */
+#define ALIGN      16u
 
 struct chunk {
 	struct chunk *next;
@@ -95,6 +96,11 @@ void oc_arena_reset(struct oc_arena *a)
 	}
 	c->next = NULL;
 	c->used = 0;
+	if (c->cap > CHUNK_KEEP) { /* one giant row must not be paid for ever after */
+		a->total -= c->cap;
+		free(c);
+		a->head = chunk_new(a, CHUNK_MIN, NULL);
+	}
 }
 
 void *oc_arena_alloc(struct oc_arena *a, size_t size)

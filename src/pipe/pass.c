@@ -15,6 +15,8 @@
 #include "pipe/calls.h"
 #include "pipe/spill.h"
 
+#define BUFFER_KEEP ((size_t)16 << 20)
+
 enum phase_kind {
 	PURE,    /* any worker, any batch */
 	ORDERED, /* one batch at a time, in order */
@@ -257,6 +259,8 @@ static void slot_clear(struct engine *e, struct slot *s)
 {
 	oc_batch_reset(s->batch);
 	s->encoded.len = 0;
+	if (s->encoded.cap > BUFFER_KEEP) /* a giant row came by */
+		oc_buf_fini(&s->encoded);
 	for (unsigned i = 0; i < e->pass->step_n; i++)
 		s->states[i].len = 0;
 	for (unsigned i = 0; e->observe && i < e->observe->def->stream_n; i++)
