@@ -169,6 +169,7 @@ bool oc_math_value(struct oc_math *m, int32_t i, struct oc_rat *out)
 	struct oc_rat a, b;
 	char op = 0;
 
+	*out = oc_rat_int(0);
 	switch (n->kind) {
 	case OC_NODE_NUM:
 	case OC_NODE_BASE: *out = n->num; return true;

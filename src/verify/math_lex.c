@@ -6,6 +6,8 @@
  */
 #include "verify/math_lex.h"
 
+#include <assert.h>
+
 struct lexer {
 	struct oc_math *m;
 	struct oc_str s;
@@ -54,6 +56,7 @@ static bool after_operand(struct lexer *l)
 /* Room for END and for the two tokens of a superscript is kept. */
 static struct oc_tok *emit(struct lexer *l, enum oc_tok_kind kind, int sub, size_t len)
 {
+	assert(l->m->toks);
 	struct oc_tok *t = &l->m->toks[l->m->tok_n++];
 	*t = (struct oc_tok){.kind = (uint8_t)kind,
 	                     .sub = (uint8_t)sub,

@@ -32,7 +32,7 @@ static mpq_ptr fresh(struct oc_rats *pool)
 {
 	if (pool->n == pool->cap) {
 		size_t cap = pool->cap ? pool->cap * 2 : 16;
-		pool->slot = oc_realloc(pool->slot, cap * sizeof *pool->slot);
+		pool->slot = oc_realloc(pool->slot, cap * sizeof(mpq_ptr));
 		for (size_t i = pool->cap; i < cap; i++) {
 			pool->slot[i] = oc_alloc(sizeof **pool->slot);
 			mpq_init(pool->slot[i]);

@@ -138,9 +138,7 @@ static bool inequality(struct oc_math *m, int32_t i, struct spans *out)
 		const char *at = strchr(from, op);
 		value = n->a;
 		op = at && op ? to[at - from] : op;
-		const struct oc_node *t = l;
 		l = r;
-		r = t;
 	}
 	if (l->kind != OC_NODE_NAME)
 		return false;
