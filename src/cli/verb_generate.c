@@ -169,7 +169,7 @@ static void progress(void *user, const struct oc_run_status *s)
 		return;
 	snprintf(line, sizeof line, "%s  %llu made  %llu fell  %llu asked, %llu in flight  %s",
 	         s->phase, (unsigned long long)s->tally.made, (unsigned long long)s->tally.rejected,
-	         (unsigned long long)(s->sent + s->cached), (unsigned long long)s->in_flight,
+	         (unsigned long long)s->sent + s->cached, (unsigned long long)s->in_flight,
 	         s->note);
 	oc_progress_show(&cli->progress, line);
 }
@@ -233,11 +233,11 @@ const struct oc_verb oc_verb_generate = {
 	.help = "let a model write rows by one recipe",
 	.usage = "RECIPE --model MODEL --from FILE [OPTION=VALUE...]",
 	.doc = "RECIPE is built in (`outcross help recipes` lists them) or a YAML file. What "
-               "follows "
+	       "follows "
 	       "are its options, as a plan has them: rows=200 digits=[1,2]. It makes a small plan "
-               "of "
+	       "of "
 	       "it all and runs that: the folder holds the rows, their pedigree, what fell and "
-               "why, "
+	       "why, "
 	       "and the report. The same command again continues, and pays for no reply twice.\n\n"
 	       "--show-plan prints that plan in full, to go on from.",
 	.flags = flags,

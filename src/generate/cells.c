@@ -48,7 +48,10 @@ static int combine(struct oc_recipe *r, yyjson_val *lists, struct oc_err *err)
 		oc_buf_putc(&b, '{');
 		yyjson_obj_foreach(lists, i, n, key, val)
 		{
-			span /= yyjson_arr_size(val);
+			size_t len = yyjson_arr_size(val);
+			if (!len) /* refused before; keeps the division safe by itself */
+				goto out;
+			span /= len;
 			oc_buf_puts(&b, i ? "," : "");
 			oc_buf_json(&b, oc_json_str(key));
 			oc_buf_putc(&b, ':');

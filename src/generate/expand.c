@@ -137,7 +137,7 @@ static int find_evidence(const struct oc_expander *e, struct oc_arena *a, yyjson
 		oc_buf_puts(extra, ",\"file\":");
 		oc_buf_json(extra, seed->span.file);
 		oc_buf_printf(extra, ",\"offset\":%llu,\"len\":%zu",
-		              (unsigned long long)(seed->span.offset + from), to - from);
+		              (unsigned long long)seed->span.offset + from, to - from);
 	}
 	oc_buf_puts(extra, "}}");
 	return 1;

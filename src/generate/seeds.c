@@ -185,7 +185,7 @@ static int add_examples(struct oc_seeder *s, const char *where, struct oc_err *e
 	yyjson_val *list = oc_json_get(s->block, "examples"), *v;
 	size_t i, n;
 
-	s->example = oc_arena_zalloc(s->arena, (yyjson_arr_size(list) + 1) * sizeof *s->example);
+	s->example = oc_arena_zalloc(s->arena, (yyjson_arr_size(list) + 1) * sizeof(yyjson_val *));
 	yyjson_arr_foreach(list, i, n, v)
 	{
 		const char *why = "no mapping";
