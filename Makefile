@@ -100,9 +100,13 @@ $(B)/test/%.so: test/preload/%.c
 $(B)/test/llm-server: $(B)/test/programs/llm-server.o $(B)/test/server.o $(B)/liboutcross.a
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
+# Counts a run's files again, and lists a reply store, for shell tests.
+$(B)/test/run-check: $(B)/test/programs/run-check.o $(B)/liboutcross.a
+	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
+
 PRELOADS := $(patsubst test/preload/%.c,$(B)/test/%.so,$(wildcard test/preload/*.c))
 
-test-build: $(B)/outcross $(TESTS) $(PRELOADS) $(B)/test/llm-server
+test-build: $(B)/outcross $(TESTS) $(PRELOADS) $(B)/test/llm-server $(B)/test/run-check
 test: test-build ## unit and command-line tests, under ten minutes
 	$(Q)B=$(B) test/run.sh $(ONLY)
 

@@ -110,6 +110,12 @@ int oc_lineage_apply(struct oc_row *row, const char *source, struct oc_err *err)
 	if (oc_pedigree_read(row, oc_str_trim(mine.extra), err))
 		return -1;
 	row->verdict_n = old; /* what an earlier run said of it stays in that run */
+	/* A real row goes on as the founder it was there: its descendants name it so. */
+	if (row->ped.origin == OC_REAL && !row->ped.founder_n) {
+		row->ped.founders = oc_arena_alloc(row->arena, sizeof *row->ped.founders);
+		row->ped.founders[0] = row->ped.key;
+		row->ped.founder_n = 1;
+	}
 	prefix(row, row->ped.parents, row->ped.parent_n, source);
 	prefix(row, row->ped.founders, row->ped.founder_n, source);
 	row->ped.key = mine.key;
