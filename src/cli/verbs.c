@@ -7,6 +7,7 @@
 	X(run)                                                                                     \
 	X(generate)                                                                                \
 	X(status)                                                                                  \
+	X(review)                                                                                  \
 	X(curate)                                                                                  \
 	X(verify)                                                                                  \
 	X(mix)                                                                                     \

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,7 +25,7 @@ struct oc_people {
 	size_t force_n;
 	uint64_t last_seq;
 	size_t valid_len; /* of the log: up to the last whole line */
-	bool torn;
+	size_t line_n;    /* whole lines read */
 };
 
 static const char *const names[] = {"accept", "reject", "edit", "skip", "undo"};
@@ -61,8 +63,10 @@ static void settle(struct oc_people *p)
 	for (size_t i = 0; i < p->n; i++)
 		if (p->events[i].kind == OC_UNDO)
 			for (size_t j = i; j-- > 0;)
-				if (p->events[j].seq == p->events[i].of)
+				if (p->events[j].seq == p->events[i].of) {
 					undone[j] = true;
+					break;
+				}
 	p->in_force = oc_realloc(p->in_force, p->n * sizeof *p->in_force);
 	for (size_t i = 0; i < p->n; i++)
 		if (!undone[i] && p->events[i].kind != OC_UNDO)
@@ -120,29 +124,37 @@ static int read_line(struct oc_people *p, struct oc_str text, size_t number, str
 	return 0;
 }
 
+/* Takes in what lies behind the lines read so far. A torn last line was confirmed to nobody. */
+static int read_more(struct oc_people *p, struct oc_str text, struct oc_err *err)
+{
+	size_t at = 0;
+
+	while (at < text.len) {
+		const char *end = memchr(text.p + at, '\n', text.len - at);
+		if (!end)
+			break;
+		size_t len = (size_t)(end - text.p) - at;
+		if (read_line(p, (struct oc_str){text.p + at, len}, ++p->line_n, err))
+			return -1;
+		at += len + 1;
+	}
+	p->valid_len += at;
+	settle(p);
+	return 0;
+}
+
 int oc_people_open(struct oc_people **out, const char *dir, struct oc_err *err)
 {
 	struct oc_people *p = oc_zalloc(1, sizeof *p);
 	struct oc_buf text = {0};
-	size_t at = 0, number = 0;
 	int rc = -1;
 
 	p->arena = oc_arena_new();
 	snprintf(p->path, sizeof p->path, "%s/reviews.jsonl", dir);
 	if (oc_file_exists(p->path) && oc_file_read(p->path, LOG_MAX, &text, err))
 		goto out;
-	while (at < text.len) {
-		char *end = memchr(text.p + at, '\n', text.len - at);
-		if (!end)
-			break; /* torn by a power cut: the event was not confirmed to anyone */
-		if (read_line(p, (struct oc_str){text.p + at, (size_t)(end - text.p) - at},
-		              ++number, err))
-			goto out;
-		at = (size_t)(end - text.p) + 1;
-	}
-	p->valid_len = at;
-	p->torn = at < text.len;
-	settle(p);
+	if (read_more(p, oc_buf_view(&text), err))
+		goto out;
 	*out = p;
 	p = NULL;
 	rc = 0;
@@ -196,9 +208,13 @@ int oc_people_apply(const struct oc_people *p, struct oc_row *row, struct oc_err
 
 	if (!d)
 		return 0;
-	row->ped.review = oc_arena_printf(
-		row->arena, "{\"by\":\"%.*s\",\"decision\":\"%s\",\"seq\":%llu}", OC_ARG(d->by),
-		oc_decision_name(d->kind), (unsigned long long)d->seq);
+	struct oc_buf note = {0};
+	oc_buf_puts(&note, "{\"by\":");
+	oc_buf_json(&note, d->by);
+	oc_buf_printf(&note, ",\"decision\":\"%s\",\"seq\":%llu}", oc_decision_name(d->kind),
+	              (unsigned long long)d->seq);
+	row->ped.review = oc_arena_str(row->arena, oc_buf_view(&note));
+	oc_buf_fini(&note);
 	row->fate = OC_LIVE;
 	if (d->kind == OC_REJECT) {
 		struct oc_buf why = {0};
@@ -242,37 +258,65 @@ static void write_event(struct oc_buf *b, const struct oc_decision *e)
 	oc_buf_printf(b, ",\"ms\":%llu}\n", (unsigned long long)e->ms);
 }
 
+/* Locks the log and takes in what other reviewers appended since it was read; the descriptor. */
+static int lock_log(struct oc_people *p, struct oc_err *err)
+{
+	int fd = open(p->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+	struct oc_buf text = {0};
+	struct stat st;
+
+	if (fd < 0)
+		return oc_fail_errno(err, p->path, "cannot open the review log");
+	if (flock(fd, LOCK_EX) || fstat(fd, &st)) {
+		oc_fail_errno(err, p->path, "cannot lock the review log");
+		goto out;
+	}
+	if ((size_t)st.st_size > p->valid_len) {
+		size_t more = (size_t)st.st_size - p->valid_len;
+		oc_buf_reserve(&text, more);
+		ssize_t got = pread(fd, text.p, more, (off_t)p->valid_len);
+		if (got < 0) {
+			oc_fail_errno(err, p->path, "cannot read the review log");
+			goto out;
+		}
+		if (read_more(p, (struct oc_str){text.p, (size_t)got}, err))
+			goto out;
+		if ((size_t)st.st_size > p->valid_len && ftruncate(fd, (off_t)p->valid_len)) {
+			oc_fail_errno(err, p->path, "cannot cut the torn last line");
+			goto out;
+		}
+	}
+	oc_buf_fini(&text);
+	return fd;
+out:
+	oc_buf_fini(&text);
+	close(fd);
+	return -1;
+}
+
 int oc_people_append(struct oc_people *p, struct oc_decision *event, struct oc_err *err)
 {
 	struct oc_buf line = {0};
 	char stamp[32];
 	struct tm tm;
 	time_t now = time(NULL);
-	int rc = -1;
+	int fd = lock_log(p, err), rc;
 
+	if (fd < 0)
+		return -1;
 	gmtime_r(&now, &tm);
 	strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%SZ", &tm);
 	event->seq = p->last_seq + 1;
 	event->time = oc_arena_str(p->arena, oc_str(stamp));
 	write_event(&line, event);
-
-	int fd = open(p->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (fd < 0) {
-		oc_fail_errno(err, p->path, "cannot open the review log");
-		goto out;
-	}
-	if (p->torn && ftruncate(fd, (off_t)p->valid_len)) {
-		oc_fail_errno(err, p->path, "cannot cut the torn last line");
-		close(fd);
-		goto out;
-	}
-	p->torn = false;
 	rc = oc_write_all(fd, line.p, line.len, p->path, err);
 	if (!rc && fsync(fd))
 		rc = oc_fail_errno(err, p->path, "cannot sync");
 	close(fd);
 	if (rc)
 		goto out;
+	p->valid_len += line.len;
+	p->line_n++;
 	struct oc_decision kept = *event;
 	struct oc_str *texts[] = {&kept.key,    &kept.hash,   &kept.by,
 	                          &kept.reason, &kept.before, &kept.after};

@@ -184,6 +184,13 @@ static int write_lock_file(struct oc_run *run, struct oc_err *err)
 	oc_buf_fini(&text);
 	if (!rc)
 		rc = oc_rundb_set(run->db, "plan_hash", oc_str(hex), err);
+	/* Where sources, replies and the plan itself are found again, for `why` and `review`. */
+	const char *base =
+		run->plan->base_dir && run->plan->base_dir[0] ? run->plan->base_dir : ".";
+	if (!rc && realpath(base, path))
+		rc = oc_rundb_set(run->db, "base_dir", oc_str(path), err);
+	if (!rc && run->plan->path && realpath(run->plan->path, path))
+		rc = oc_rundb_set(run->db, "plan_path", oc_str(path), err);
 	return rc;
 }
 

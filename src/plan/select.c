@@ -28,7 +28,10 @@ struct selecting {
 	struct oc_mix *mix;
 	enum review_mode mode;
 	double confidence, limit;
+	uint8_t *seen; /* (leg rows) enum seen: what people said of rows nothing held */
 };
+
+enum seen { NOT_SEEN, SEEN_FINE, SEEN_BAD };
 
 static enum review_mode mode_of(yyjson_val *review)
 {
@@ -74,9 +77,13 @@ static int settle(struct selecting *s, struct oc_row *row, uint64_t number, stru
 		*fate = OC_SELECT_TEST;
 		return 0;
 	}
+	bool held = row->fate == OC_HELD;
+	const struct oc_decision *said = oc_people_find(s->people, row->ped.key, row->raw);
 	int decided = oc_people_apply(s->people, row, err);
 	if (decided < 0)
 		return -1;
+	if (s->seen && said && !held && row->ped.origin != OC_REAL)
+		s->seen[number] = said->kind == OC_ACCEPT ? SEEN_FINE : SEEN_BAD;
 	if (row->fate == OC_REJECTED)
 		*fate = OC_SELECT_REFUSED;
 	else if (row->fate == OC_HELD)
@@ -104,41 +111,46 @@ static int by_rank(const void *a, const void *b)
 /*
  * Acceptance sampling: so many random machine-made rows must be seen that, if none is bad, the
  * share of bad ones is below `limit` with `confidence`. Until they are all seen nothing unseen goes
- * out.
+ * out. The sample is drawn among all rows that no stage held, seen or not, so it stays the same
+ * from sitting to sitting; what people said of other rows does not count, because those were not
+ * chosen at random.
  */
 static int sample(struct selecting *s, struct oc_err *err)
 {
-	uint64_t rows = oc_leg_rows(s->leg), n = 0, seen, defects;
+	uint64_t rows = oc_leg_rows(s->leg), n = 0, seen = 0, bad = 0, unseen = 0;
 	uint64_t need = oc_clean_trials(s->confidence, s->limit);
-	struct ranked *unseen = oc_alloc(rows * sizeof *unseen);
+	struct ranked *lot = oc_alloc(rows * sizeof *lot);
 	struct oc_rng rng;
 	int rc = 0;
 
 	oc_rng_init(&rng, s->run->plan->seed, "review sample");
 	for (uint64_t i = 0; i < rows; i++)
-		if (s->sel->fate[i] == OC_SELECT_UNSEEN) {
+		if (s->sel->fate[i] == OC_SELECT_UNSEEN || s->seen[i] != NOT_SEEN) {
 			struct oc_draws draws;
 			oc_draws_init(&draws, &rng, i);
-			unseen[n++] = (struct ranked){oc_draw_u64(&draws), i};
+			lot[n++] = (struct ranked){oc_draw_u64(&draws), i};
+			unseen += s->seen[i] == NOT_SEEN;
 		}
-	qsort(unseen, n, sizeof *unseen, by_rank);
-	oc_people_seen(s->people, &seen, &defects);
-	uint64_t more = seen < need ? need - seen : 0;
-	if (more > n)
-		more = n;
+	qsort(lot, n, sizeof *lot, by_rank);
+	if (need > n)
+		need = n;
+	for (uint64_t i = 0; i < need; i++) {
+		seen += s->seen[lot[i].row] != NOT_SEEN;
+		bad += s->seen[lot[i].row] == SEEN_BAD;
+	}
 	for (uint64_t i = 0; i < n; i++)
-		s->sel->fate[unseen[i].row] = i < more ? OC_SELECT_WAIT
-		                              : more   ? OC_SELECT_UNSEEN
-		                                       : OC_SELECT_LIVE;
-	if (!more && seen && oc_share_upper(defects, seen, s->confidence) > s->limit && n)
+		if (s->seen[lot[i].row] == NOT_SEEN)
+			s->sel->fate[lot[i].row] = i < need      ? OC_SELECT_WAIT
+			                           : seen < need ? OC_SELECT_UNSEEN
+			                                         : OC_SELECT_LIVE;
+	if (seen == need && bad && unseen && oc_share_upper(bad, seen, s->confidence) > s->limit)
 		rc = oc_fail(err, OC_GATE, "review",
-		             "people found %llu bad rows in %llu: at most %.2f %% bad cannot be "
-		             "claimed with "
-		             "%.0f %% confidence; nothing was written. Tighten the checks, or "
-		             "review all rows",
-		             (unsigned long long)defects, (unsigned long long)seen, 100 * s->limit,
-		             100 * s->confidence);
-	free(unseen);
+		             "people found %llu bad rows in a sample of %llu: at most %.2f %% bad "
+		             "cannot be promised with %.0f %% confidence (the bound is %.2f %%). "
+		             "Review all (review: all), raise the limit, or mend the plan",
+		             (unsigned long long)bad, (unsigned long long)seen, 100 * s->limit,
+		             100 * s->confidence, 100 * oc_share_upper(bad, seen, s->confidence));
+	free(lot);
 	return rc;
 }
 
@@ -331,6 +343,8 @@ int oc_select(struct oc_run *run, const char *dir, struct oc_selection **out, st
 		goto out;
 	s.sel->row_n = oc_leg_rows(s.leg);
 	s.sel->fate = oc_zalloc(s.sel->row_n, 1);
+	if (s.mode == REVIEW_SAMPLE)
+		s.seen = oc_zalloc(s.sel->row_n, 1);
 	if (each_row(&s, settle, err) || (s.mode == REVIEW_SAMPLE && sample(&s, err)))
 		goto out;
 	run->waiting = 0;
@@ -343,6 +357,7 @@ int oc_select(struct oc_run *run, const char *dir, struct oc_selection **out, st
 	rc = 0;
 out:
 	oc_selection_free(s.sel);
+	free(s.seen);
 	oc_people_close(s.people);
 	oc_leg_close(s.leg);
 	return rc;

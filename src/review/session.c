@@ -1,0 +1,277 @@
+#include "review/session.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+
+struct line {
+	struct oc_str text;
+	bool skipped; /* in this session */
+};
+
+struct done {
+	size_t row;
+	uint64_t seq;
+};
+
+struct oc_review {
+	struct oc_people *people;
+	struct oc_arena *arena;
+	struct oc_str by;
+	char path[PATH_MAX];
+	char *map;
+	size_t map_len;
+	struct line *lines;
+	size_t line_n, waiting;
+	struct done *done; /* this session's decisions, newest last */
+	size_t done_n;
+};
+
+/* The decision in force; key and raw bytes are cut from the line without parsing the row. */
+static const struct oc_decision *decision(struct oc_review *r, size_t i)
+{
+	struct oc_arena *a = oc_arena_new();
+	struct oc_err ignored = {0};
+	struct oc_str key, raw;
+	const struct oc_decision *d = NULL;
+
+	if (oc_json_member(r->lines[i].text, OC_LIT("key"), &key) &&
+	    oc_json_member(r->lines[i].text, OC_LIT("row"), &raw)) {
+		struct oc_str wrapped = oc_arena_printf(a, "[%.*s]", OC_ARG(key));
+		yyjson_val *v = oc_json_parse(a, wrapped, &ignored);
+		d = oc_people_find(r->people, oc_json_str(yyjson_arr_get_first(v)), raw);
+	}
+	oc_arena_free(a);
+	return d;
+}
+
+static int map_queue(struct oc_review *r, const char *dir, struct oc_err *err)
+{
+	struct stat st;
+	size_t cap = 0;
+	int fd;
+
+	snprintf(r->path, sizeof r->path, "%s/review-queue.jsonl", dir);
+	fd = open(r->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return oc_fail(err, OC_INPUT, dir,
+		               "has no review-queue.jsonl: it is not a run folder, or the run has "
+		               "not come to its output yet (outcross status %s)",
+		               dir);
+	if (fstat(fd, &st)) {
+		close(fd);
+		return oc_fail_errno(err, r->path, "cannot read");
+	}
+	r->map_len = (size_t)st.st_size;
+	if (r->map_len) {
+		void *map = mmap(NULL, r->map_len, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (map == MAP_FAILED) {
+			close(fd);
+			return oc_fail_errno(err, r->path, "cannot read");
+		}
+		r->map = map;
+	}
+	close(fd);
+	for (size_t at = 0; at < r->map_len;) {
+		char *end = memchr(r->map + at, '\n', r->map_len - at);
+		size_t len = end ? (size_t)(end - r->map) - at : r->map_len - at;
+		if (r->line_n == cap) {
+			cap = cap ? cap * 2 : 256;
+			r->lines = oc_realloc(r->lines, cap * sizeof *r->lines);
+		}
+		r->lines[r->line_n++] = (struct line){{r->map + at, len}, false};
+		at += len + 1;
+	}
+	return 0;
+}
+
+int oc_review_open(struct oc_review **out, const char *dir, const char *by, struct oc_err *err)
+{
+	struct oc_review *r = oc_zalloc(1, sizeof *r);
+
+	r->arena = oc_arena_new();
+	r->by = oc_arena_str(r->arena, oc_str(by));
+	if (map_queue(r, dir, err) || oc_people_open(&r->people, dir, err)) {
+		oc_review_close(r);
+		return -1;
+	}
+	for (size_t i = 0; i < r->line_n; i++)
+		r->waiting += !decision(r, i);
+	*out = r;
+	return 0;
+}
+
+void oc_review_close(struct oc_review *r)
+{
+	if (!r)
+		return;
+	if (r->map)
+		munmap(r->map, r->map_len);
+	oc_people_close(r->people);
+	oc_arena_free(r->arena);
+	free(r->lines);
+	free(r->done);
+	free(r);
+}
+
+size_t oc_review_rows(const struct oc_review *r)
+{
+	return r->line_n;
+}
+
+size_t oc_review_waiting(const struct oc_review *r)
+{
+	return r->waiting;
+}
+
+struct oc_str oc_review_line(const struct oc_review *r, size_t i)
+{
+	return r->lines[i].text;
+}
+
+/* What the verdict that holds the row says. */
+static struct oc_str evidence(struct oc_arena *a, const struct oc_review_item *item)
+{
+	struct oc_buf text = {0};
+	struct oc_str out = {0};
+	yyjson_val *v;
+	size_t i, n;
+
+	yyjson_arr_foreach(oc_json_get(item->lineage, "verdicts"), i, n, v)
+	{
+		yyjson_val *e = oc_json_get(v, "evidence");
+		if (!e || !oc_str_eq(oc_json_get_str(v, "stage"), item->step) ||
+		    !oc_str_eq(oc_json_get_str(v, "rule"), item->rule))
+			continue;
+		text.len = 0;
+		oc_json_write(&text, e);
+		out = oc_arena_str(a, oc_buf_view(&text));
+	}
+	oc_buf_fini(&text);
+	return out;
+}
+
+int oc_review_item(struct oc_review *r, size_t i, struct oc_arena *a, struct oc_review_item *item,
+                   struct oc_err *err)
+{
+	yyjson_val *v = oc_json_parse(a, r->lines[i].text, err), *near;
+
+	*item = (struct oc_review_item){0};
+	if (!v)
+		return oc_fail_in(err, r->path);
+	item->key = oc_json_get_str(v, "key");
+	item->hash = oc_json_get_str(v, "hash");
+	item->step = oc_json_get_str(v, "step");
+	item->rule = oc_json_get_str(v, "rule");
+	item->row = oc_json_get(v, "row");
+	item->lineage = oc_json_get(v, "lineage");
+	oc_json_member(r->lines[i].text, OC_LIT("row"), &item->raw);
+	item->evidence = evidence(a, item);
+	near = oc_json_get(v, "nearest");
+	item->near_key = oc_json_get_str(near, "key");
+	item->near_row = oc_json_get(near, "row");
+	item->near_rouge = oc_json_get_num(near, "rouge_l", 0);
+	item->decision = oc_people_find(r->people, item->key, item->raw);
+	return 0;
+}
+
+ptrdiff_t oc_review_next(struct oc_review *r, size_t from)
+{
+	for (size_t k = 1; k <= r->line_n; k++) {
+		size_t i = (from + k) % r->line_n;
+		if (!r->lines[i].skipped && !decision(r, i))
+			return (ptrdiff_t)i;
+	}
+	return -1;
+}
+
+static int check_edit(struct oc_review *r, struct oc_str after, struct oc_err *err)
+{
+	struct oc_row row = {.raw = after, .arena = oc_arena_new()};
+	int rc = 0;
+
+	(void)r;
+	if (memchr(after.p, '\n', after.len))
+		rc = oc_fail(err, OC_USAGE, "edit", "a row is one line of JSON");
+	else if (oc_row_parse(&row, err))
+		rc = -1;
+	else if (row.fate == OC_REJECTED)
+		rc = oc_fail(err, OC_USAGE, "edit", "not a JSON object: %.*s",
+		             OC_ARG(row.verdicts[row.verdict_n - 1].evidence));
+	oc_arena_free(row.arena);
+	return rc;
+}
+
+int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
+                     struct oc_str reason, struct oc_str after, uint64_t ms, struct oc_err *err)
+{
+	struct oc_arena *a = oc_arena_new();
+	struct oc_review_item item;
+	char hash[33];
+	int rc = -1;
+
+	if (oc_review_item(r, i, a, &item, err) || (kind == OC_EDIT && check_edit(r, after, err)))
+		goto out;
+	/* Of the bytes people see, whatever the queue says of them. */
+	oc_hash128_hex(oc_hash128(item.raw.p, item.raw.len), hash);
+	struct oc_decision event = {
+		.kind = kind,
+		.key = item.key,
+		.hash = oc_str(hash),
+		.by = r->by,
+		.reason = reason,
+		.before = item.raw,
+		.after = kind == OC_EDIT ? after : (struct oc_str){0},
+		.ms = ms,
+	};
+	bool had = item.decision != NULL;
+	if (oc_people_append(r->people, &event, err))
+		goto out;
+	r->lines[i].skipped = kind == OC_SKIP;
+	if (had && kind == OC_SKIP)
+		r->waiting++;
+	else if (!had && kind != OC_SKIP)
+		r->waiting--;
+	r->done = oc_realloc(r->done, (r->done_n + 1) * sizeof *r->done);
+	r->done[r->done_n++] = (struct done){i, event.seq};
+	rc = 0;
+out:
+	oc_arena_free(a);
+	return rc;
+}
+
+ptrdiff_t oc_review_undo(struct oc_review *r, struct oc_err *err)
+{
+	struct oc_arena *a = oc_arena_new();
+	struct oc_review_item item;
+	ptrdiff_t rc = -2;
+
+	if (!r->done_n) {
+		rc = -1;
+		goto out;
+	}
+	struct done last = r->done[r->done_n - 1];
+	bool had = decision(r, last.row) != NULL;
+	if (oc_review_item(r, last.row, a, &item, err))
+		goto out;
+	struct oc_decision event = {
+		.kind = OC_UNDO, .key = item.key, .hash = item.hash, .by = r->by, .of = last.seq};
+	if (oc_people_append(r->people, &event, err))
+		goto out;
+	r->done_n--;
+	r->lines[last.row].skipped = false;
+	bool has = decision(r, last.row) != NULL;
+	r->waiting += (size_t)had;
+	r->waiting -= (size_t)has;
+	rc = (ptrdiff_t)last.row;
+out:
+	oc_arena_free(a);
+	return rc;
+}
