@@ -394,12 +394,12 @@ static void python_fractions(void **state)
 		"        return ('(%s)^(%d)' % (a, k), x ** k)\n"
 		"    if o == '/' and y == 0: o = '+'\n"
 		"    v = x + y if o == '+' else x - y if o == '-' else x * y if o == '*' else x / "
-	        "y\n"
+		"y\n"
 		"    return ('(%s) %s (%s)' % (a, o, b), v)\n"
 		"for i in range(3000):\n"
 		"    t, v = e(4)\n"
 		"    if len(t) < 900 and max(v.numerator.bit_length(), v.denominator.bit_length()) "
-	        "< 2500:\n"
+		"< 2500:\n"
 		"        print(t, v, sep='\\t')\n";
 	char line[8192];
 	unsigned n = 0;

@@ -10,7 +10,7 @@
 
 static const char *const scope_json =
 	"{\"name\":\"Ada\",\"n\":3,\"yes\":true,\"no\":false,\"empty\":\"\",\"evil\":\"{{ name "
-        "}}\","
+	"}}\","
 	"\"row\":{\"a\":{\"b\":[10,20]}},\"list\":[{\"x\":1},{\"x\":2}],\"words\":\" a \\n b:: \"}";
 
 /* Renders against the scope above, with two seeds. */

@@ -142,10 +142,10 @@ const struct oc_verb oc_verb_review = {
 	.help = "decide about rows that wait for people",
 	.usage = "RUN [options]",
 	.doc = "Shows one waiting row at a time, why it waits and the nearest real row beside it. "
-               "a "
+	       "a "
 	       "accepts, x rejects, e edits in $EDITOR, space skips, u takes back, q quits. Every "
 	       "decision is saved at once in RUN/reviews.jsonl, with the bytes before and after; "
-               "it "
+	       "it "
 	       "holds for those bytes only. Several people may review one run at a time.\n\n"
 	       "When standard input is no terminal, one command a line is read from it: a, x "
 	       "[reason], e JSON, s, u, q.\n\n"

@@ -18,8 +18,7 @@ static struct node *compile(struct compiler *c, yyjson_val *v);
 
 static int bad(struct compiler *c, const char *keyword, const char *what)
 {
-	return oc_fail(c->err, OC_PLAN, NULL, "at %s/%s: %s", oc_buf_cstr(&c->at), keyword,
-	               what);
+	return oc_fail(c->err, OC_PLAN, NULL, "at %s/%s: %s", oc_buf_cstr(&c->at), keyword, what);
 }
 
 /* Compiles `v` one step down the pointer. */

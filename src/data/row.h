@@ -51,9 +51,9 @@ struct oc_row *oc_batch_add(struct oc_batch *b); /* a zeroed row; NULL when full
  * Pedigree and verdicts as one line of JSON (no newline), and back; what is read is written as the
  * identical bytes. Members in this order, empty ones omitted:
  *
- *   key, id, origin, depth (">=2" when at least), parents, founders (of a real row: only when an earlier run named it),
- *   source {file, row, offset, len, license}, recipe, model, params, requests, edits, verdicts,
- *   review, the members of `extra`, hash (XXH3-128 of raw, 32 hex digits)
+ *   key, id, origin, depth (">=2" when at least), parents, founders (of a real row: only when an
+ * earlier run named it), source {file, row, offset, len, license}, recipe, model, params, requests,
+ * edits, verdicts, review, the members of `extra`, hash (XXH3-128 of raw, 32 hex digits)
  *
  * `extra` must not use those names. Not in the line: the index ped.source, span.line, fate, test.
  * All verdicts are written; for kept rows of an output call oc_verdicts_settle first. A line whose

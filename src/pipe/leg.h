@@ -37,7 +37,8 @@ struct oc_leg;
 int oc_leg_open(struct oc_leg **leg, const char *dir, struct oc_err *err);
 void oc_leg_close(struct oc_leg *leg);
 uint64_t oc_leg_rows(const struct oc_leg *leg);
-/* Rows are read as test rows where their bit is set; the bits stay the caller's. NULL: as stored. */
+/* Rows are read as test rows where their bit is set; the bits stay the caller's. NULL: as stored.
+ */
 void oc_leg_mark_test(struct oc_leg *leg, const uint8_t *bits);
 /*
  * Fills an empty batch with rows from number `first` on, within the limits of a batch and of one
@@ -48,8 +49,8 @@ void oc_leg_mark_test(struct oc_leg *leg, const uint8_t *bits);
 int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err);
 
 /*
- * Appends the rows with these numbers, in this order, until the batch is full; *taken says how many.
- * One read a row: for rows in an order of their own.
+ * Appends the rows with these numbers, in this order, until the batch is full; *taken says how
+ * many. One read a row: for rows in an order of their own.
  */
 int oc_leg_pick(struct oc_leg *leg, const uint64_t *rows, uint64_t row_n, struct oc_batch *batch,
                 uint64_t *taken, struct oc_err *err);

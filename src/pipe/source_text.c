@@ -255,7 +255,7 @@ const struct oc_source_def oc_source_text = {
 	       "Markdown) the headings above it. Paragraphs, sentences or words are kept whole as "
 	       "long as they fit; what is larger than a chunk is cut at the next finer boundary. "
 	       "Fenced code is cut only when it is larger than a chunk. The byte range stands in "
-               "the "
+	       "the "
 	       "lineage: those bytes of the file are the text.",
 	.options = options,
 	.open = text_open,

@@ -214,7 +214,7 @@ static void distribution(struct oc_buf *b, yyjson_val *facts)
 			b,
 			"%s{\"@type\":\"cr:FileSet\",\"@id\":\"%s-files\",\"name\":\"%s-files\","
 			"\"encodingFormat\":\"application/jsonlines\",\"includes\":\"data/"
-		        "%s-*.jsonl\"}",
+			"%s-*.jsonl\"}",
 			any ? "," : "", splits[s], splits[s], splits[s]);
 		any = true;
 	}

@@ -84,9 +84,9 @@ void oc_section_rehearsal(struct oc_buf *b, yyjson_val *facts)
 	oc_buf_puts(
 		b,
 		"</p>\n<p class=\"soft\">replace: each generation is trained on the last one's "
-	        "output "
+		"output "
 		"only; fixed: a fixed share of the same real rows stays in; accumulate: all "
-	        "earlier "
+		"earlier "
 		"data stays in. The stand-in is an n-gram model, small and quick to collapse: it "
 		"shows the direction, not the speed, of what a large model would do.</p>\n");
 }

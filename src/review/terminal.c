@@ -346,8 +346,7 @@ static int act(struct screen *s, int c, struct oc_err *err)
 		rc = oc_review_decide(s->r, s->row, OC_SKIP, OC_LIT(""), OC_LIT(""), ms, err);
 		return rc ? -1 : 1;
 	case 'x':
-		if (ask(s,
-		        "why (Enter: no reason, 1-9 as in ?, or words): ", &line))
+		if (ask(s, "why (Enter: no reason, 1-9 as in ?, or words): ", &line))
 			rc = oc_review_decide(s->r, s->row, OC_REJECT,
 			                      reason_of(oc_buf_view(&line)), OC_LIT(""), ms, err)
 			             ? -1
