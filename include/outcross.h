@@ -452,6 +452,7 @@ struct oc_exchange {
 	double retry_after; /* of the last reply, seconds; < 0 none */
 	bool stopped;       /* given back unanswered because the run is ending; asked again later */
 	bool dead;          /* `error` holds for whatever is sent there: key, credit, no server */
+	int code;           /* of such an error; 0 = OC_NET */
 	void *user;
 };
 

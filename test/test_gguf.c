@@ -455,13 +455,16 @@ static void test_child_dies(void **state)
 static void test_stop_and_close(void **state)
 {
 	struct rig r;
-	struct oc_exchange x[12];
+	struct oc_exchange first, x[12];
 	const char *body =
 		"{\"prompt\":\"Once upon a time\",\"max_tokens\":200,\"ignore_eos\":true}";
 	uint32_t unsent = 0;
 
 	(void)state;
 	rig_start(&r, "{\"path\":\"" MODEL "\",\"slots\":2,\"context\":256,\"threads\":1}");
+	ask(&r, &first, OC_CALL_COMPLETION, "{\"prompt\":\"a\",\"max_tokens\":1}", 1);
+	await(&r, &first); /* the model is there */
+	r.sent_n = r.done_n = 0;
 	for (uint64_t i = 0; i < 12; i++)
 		ask(&r, &x[i], OC_CALL_COMPLETION, body, i);
 	usleep(100000);
@@ -478,6 +481,7 @@ static void test_stop_and_close(void **state)
 	}
 	assert_int_equal(unsent, 12 - r.sent_n);
 	assert_in_range(r.sent_n, 1, 8);
+	free((void *)(uintptr_t)first.reply.p);
 	rig_close(&r);
 }
 
@@ -489,6 +493,34 @@ static void check_no_open(const char *opts, int code, const char *says)
 	assert_int_equal(rig_open(&r, opts, &err), -1);
 	if (err.code != code || !(strstr(err.msg, says) || strstr(err.where, says)))
 		fail_msg("%s: %s: %s", oc_err_name(err.code), err.where, err.msg);
+	rig_close(&r);
+}
+
+/* What is wrong inside the file shows when the first request starts the child. */
+static void check_no_start(const char *opts, int code, const char *says)
+{
+	struct rig r;
+	struct oc_exchange x;
+	struct oc_err err = {0};
+
+	assert_int_equal(rig_open(&r, opts, &err), 0);
+	ask(&r, &x, OC_CALL_COMPLETION, "{\"prompt\":\"a\",\"max_tokens\":1}", 1);
+	await(&r, &x);
+	if (x.code != code || !x.dead || x.sent || !strstr(x.error, says))
+		fail_msg("%s: %s", oc_err_name(x.code), x.error);
+	rig_close(&r);
+}
+
+/* Nothing asked, nothing started. */
+static void test_idle(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_start(&r, "{\"path\":\"" MODEL "\"}");
+	usleep(50000);
+	assert_int_equal(child_of(getpid()), 0);
+	assert_non_null(strstr(r.def->identity(r.self), "gguf:"));
 	rig_close(&r);
 }
 
@@ -518,31 +550,28 @@ static void test_bad_files(void **state)
 	if (!oc_gguf_library(NULL, ".", library, &err)) {
 		char plain[512];
 		snprintf(plain, sizeof plain, "{\"path\":\"%s\"}", path);
-		check_no_open(plain, OC_INPUT, "cannot load this model");
+		check_no_start(plain, OC_INPUT, "cannot load this model");
 	}
 
 	/* a library that is not llama.cpp, under its name */
 	snprintf(path, sizeof path, "%s/libllama.so", dir);
 	if (dladdr(*(void **)&any, &info) && info.dli_fname && info.dli_fname[0] == '/') {
 		assert_int_equal(symlink(info.dli_fname, path), 0);
-		check_no_open(opts, OC_MISSING, "it has no llama_log_set");
+		check_no_start(opts, OC_MISSING, "it has no llama_log_set");
 		unlink(path);
 	}
 	assert_int_equal(oc_file_write(path, "junk", 4, &err), 0);
-	check_no_open(opts, OC_MISSING, "cannot load the library");
+	check_no_start(opts, OC_MISSING, "cannot load the library");
 	oc_remove_tree(dir, &err);
 }
 
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exp),
-		cmocka_unit_test(test_sampling),
-		cmocka_unit_test(test_bad_files),
-		cmocka_unit_test(test_neighbours),
-		cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_child_dies),
-		cmocka_unit_test(test_stop_and_close),
+		cmocka_unit_test(test_exp),        cmocka_unit_test(test_sampling),
+		cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_child_dies), cmocka_unit_test(test_stop_and_close),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "__helper") == 0)

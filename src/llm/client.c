@@ -293,7 +293,7 @@ static void on_done(void *user, struct oc_exchange *x)
 		set_fatal(m, &err);
 	if (dead) {
 		struct oc_err e = {0};
-		oc_fail(&e, OC_NET, m->name, "%s", x->error);
+		oc_fail(&e, x->code ? x->code : OC_NET, m->name, "%s", x->error);
 		set_fatal(m, &e);
 	}
 	if (!honest) {

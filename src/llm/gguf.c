@@ -36,6 +36,7 @@ struct gguf {
 	char library[512], model[512], identity[80], fingerprint[160];
 	uint32_t context, slots, threads;
 	unsigned deaths;
+	bool tested; /* a child was started before */
 
 	pthread_t thread;
 	bool started;
@@ -47,7 +48,8 @@ struct gguf {
 	struct flight *flying;        /* with the child, any order */
 	uint32_t flying_n;
 	bool stopped, quit;
-	char broken[768]; /* why nothing can be asked any more, or "" */
+	char broken[1056]; /* why nothing can be asked any more, or "" */
+	int broken_code;   /* when the model could not even be started: enum oc_code */
 	struct count_ask {
 		struct oc_str text;
 		uint64_t id;
@@ -160,6 +162,9 @@ static void finish_queue(struct gguf *g, const char *error)
 {
 	while (g->first) {
 		struct flight *fl = g->first;
+		fl->x->dead = g->broken_code != 0;
+		fl->x->code = g->broken_code;
+		fl->x->stopped = g->broken_code == OC_CANCELLED;
 		g->first = fl->next;
 		if (!g->first)
 			g->last = &g->first;
@@ -215,6 +220,25 @@ static void revive(struct gguf *g, const struct oc_err *why)
 		pthread_mutex_lock(&g->lock);
 		if (failed)
 			snprintf(g->broken, sizeof g->broken, "%s", err.msg);
+	}
+}
+
+/*
+ * The first question starts the child: a run whose replies all lie in the store never loads the
+ * model. Its lock is held by the caller.
+ */
+static void start_first(struct gguf *g)
+{
+	struct oc_err err = {0};
+
+	pthread_mutex_unlock(&g->lock);
+	int failed = start_child(g, true, &err);
+	pthread_mutex_lock(&g->lock);
+	g->tested = true;
+	if (failed) {
+		const char *slash = strrchr(err.where, '/'), *name = slash ? slash + 1 : err.where;
+		snprintf(g->broken, sizeof g->broken, "%s%s%s", name, *name ? ": " : "", err.msg);
+		g->broken_code = err.code;
 	}
 }
 
@@ -318,6 +342,8 @@ static void *work(void *arg)
 	while (!g->quit) {
 		struct oc_err err = {0};
 		uint64_t rung;
+		if (!g->tested && !g->stopped && (g->first || g->count.state == COUNT_WANTED))
+			start_first(g);
 		if (g->broken[0]) {
 			finish_queue(g, g->broken);
 			if (g->count.state == COUNT_WANTED || g->count.state == COUNT_ASKED) {
@@ -327,7 +353,7 @@ static void *work(void *arg)
 		} else if (g->stopped) {
 			finish_queue(g, "not sent: the run is ending");
 		}
-		if (!g->broken[0] && (send_some(g, &err) || receive_all(g, &err))) {
+		if (g->child && !g->broken[0] && (send_some(g, &err) || receive_all(g, &err))) {
 			revive(g, &err);
 			continue;
 		}
@@ -406,8 +432,6 @@ static int gguf_open(void **self, const struct oc_env *env, yyjson_val *opts,
 	    oc_gguf_hash(g->model, hash, err))
 		goto fail;
 	snprintf(g->identity, sizeof g->identity, "gguf:%s:u%u", hash, OC_LLAMA_UBATCH);
-	if (start_child(g, true, err))
-		goto fail;
 	if (pthread_create(&g->thread, NULL, work, g)) {
 		oc_fail(err, OC_INTERNAL, env->name, "cannot start a thread");
 		goto fail;
@@ -469,6 +493,21 @@ static int64_t gguf_count(void *self, struct oc_str text, bool *exact)
 	return tokens;
 }
 
+static void gguf_status(void *self, char text[96], uint32_t *in_flight, uint32_t *waiting)
+{
+	struct gguf *g = self;
+
+	pthread_mutex_lock(&g->lock);
+	text[0] = 0;
+	if (g->first && !g->tested)
+		snprintf(text, 96, "the model is being loaded and tested");
+	*in_flight = g->flying_n;
+	*waiting = 0;
+	for (const struct flight *fl = g->first; fl; fl = fl->next)
+		++*waiting;
+	pthread_mutex_unlock(&g->lock);
+}
+
 static void gguf_stop(void *self)
 {
 	struct gguf *g = self;
@@ -520,7 +559,8 @@ const struct oc_llm_def oc_llm_gguf = {
 	.help = "a GGUF file, run on this machine by llama.cpp",
 	.doc = "The model runs in a child process through llama.cpp's C library, which is loaded "
 	       "at "
-	       "run time; `outcross doctor --fix` fetches the library and a small model. Requests "
+	       "run time, when the first reply is wanted that does not lie in the store; `outcross "
+               "doctor --fix` fetches the library and a small model. Requests "
 	       "are "
 	       "decoded together, `slots` at a time, and a beginning that their prompts share is "
 	       "decoded once. Texts are drawn by Outcross from the model's logits, with one stream "
@@ -536,5 +576,6 @@ const struct oc_llm_def oc_llm_gguf = {
 	.identity = gguf_identity,
 	.count = gguf_count,
 	.stop = gguf_stop,
+	.status = gguf_status,
 	.close = gguf_close,
 };
