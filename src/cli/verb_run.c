@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "cli/verb.h"
+#include "loop/loop.h"
+#include "loop/rehearse.h"
 #include "plan/run.h"
 
 static void say(void *user, const char *text)
@@ -97,13 +99,15 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		.user = cli,
 		.progress = progress,
 		.say = say,
+		.hooks = {.rehearse = oc_rehearse_run},
 	};
 	struct oc_run_result *result = oc_zalloc(1, sizeof *result);
 	struct oc_plan *plan = NULL;
 	struct oc_buf out = {0};
 	int rc = -1;
 
-	if (oc_plan_read(&plan, cli->ctx, cli->operands[0], err))
+	if (oc_plan_read(&plan, cli->ctx, cli->operands[0], err) ||
+	    oc_plan_rehearse(plan, oc_loop_options, err))
 		goto out;
 	cli->ctx->memory = plan->memory;
 	if (oc_arg_bool(cli, "dry-run")) {

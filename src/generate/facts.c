@@ -137,7 +137,7 @@ int oc_recipe_verdict(struct oc_recipe *r, struct oc_err *err)
 			"the quotas of `stratify` are not filled after %llu requests (%.500s): "
 			"%s",
 			(unsigned long long)r->count.requests, oc_buf_cstr(&cells), how);
-	else if (r->exact && r->count.kept < r->rows)
+	else if (r->exact && oc_recipe_done(r) < r->rows)
 		rc = oc_fail(err, OC_SHORTAGE, r->name,
 		             "%llu of %llu rows were kept after %llu requests: %s, or set "
 		             "`amount: up_to`",

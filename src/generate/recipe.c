@@ -119,6 +119,7 @@ int oc_recipe_open(struct oc_recipe **out, const struct oc_recipe_in *in, struct
 		        "anew for every prompt: say how many rows");
 		goto fail;
 	}
+	r->count_held = oc_str_is(oc_json_get_str(r->keep, "held"), "counted");
 	if (oc_json_get_str(r->keep, "sums").len)
 		r->sums = oc_sums_new();
 	if ((r->sums || oc_keeper_wants_seeds(r->keeper)) &&
@@ -178,8 +179,8 @@ static int settle(struct oc_recipe *r, struct oc_row *row, const struct oc_expan
 		    v->result != OC_FLAG)
 			right = false;
 	}
-	if (row->fate == OC_LIVE &&
-	    ((r->rows && r->count.kept >= r->rows) || (cell && cell->kept >= cell->quota)))
+	if ((row->fate == OC_LIVE || (row->fate == OC_HELD && r->count_held)) &&
+	    ((r->rows && oc_recipe_done(r) >= r->rows) || (cell && cell->kept >= cell->quota)))
 		row->fate = OC_UNUSED;
 	if (expression.len && right && !x->rule)
 		oc_sums_add(r->sums, OC_SUM_RIGHT, expression);

@@ -52,7 +52,7 @@ struct oc_recipe {
 	struct oc_keeper *keeper;
 	struct oc_sums *sums; /* NULL: not asked for */
 	uint32_t source, samples, max_tokens, round_size;
-	bool chat, raise, drop_cut, exact;
+	bool chat, raise, drop_cut, exact, count_held;
 	size_t max_bytes;
 	uint64_t rows, max_rounds, max_requests, limit, expected;
 	struct oc_str params; /* of the pedigree */
@@ -99,7 +99,9 @@ void oc_prompt_scope(struct oc_recipe *r, const struct oc_prompt *p, struct oc_s
 /* Parents, founders, licence, and the depth of the deepest parent. */
 void oc_prompt_parents(struct oc_recipe *r, const struct oc_prompt *p, struct oc_arena *a,
                        struct oc_pedigree *ped);
-/* Kept rows per request: as expected at first, as seen later. */
+/* Rows that count towards `rows`: kept ones, and held ones where the recipe says so. */
+uint64_t oc_recipe_done(const struct oc_recipe *r);
+/* The same per request: as expected at first, as seen later. */
 double oc_recipe_yield(const struct oc_recipe *r);
 
 /* cells.c */

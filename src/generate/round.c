@@ -8,12 +8,17 @@
 #define PRIOR   32 /* requests for which the recipe's own expectation counts */
 #define GIVE_UP 20 /* failed requests in a row, at the end of a round */
 
+uint64_t oc_recipe_done(const struct oc_recipe *r)
+{
+	return r->count.kept + (r->count_held ? r->count.held : 0);
+}
+
 double oc_recipe_yield(const struct oc_recipe *r)
 {
 	yyjson_val *expect = oc_json_get(r->call, "expect");
 	double e = oc_json_get_num(expect, "rows", 1) * oc_json_get_num(expect, "kept", 1);
 
-	return ((double)r->count.kept + PRIOR * e) / ((double)r->count.requests + PRIOR);
+	return ((double)oc_recipe_done(r) + PRIOR * e) / ((double)r->count.requests + PRIOR);
 }
 
 /* ------------------------------------------------------------------------- prompts */
@@ -155,7 +160,7 @@ static uint64_t room(const struct oc_recipe *r)
 
 static uint64_t prompts_wanted(const struct oc_recipe *r)
 {
-	double need = (double)(r->rows - r->count.kept);
+	double need = (double)(r->rows - oc_recipe_done(r));
 	uint64_t n = r->round_size, most = room(r);
 
 	if (r->rows) {
@@ -177,7 +182,7 @@ int oc_round_begin(struct oc_recipe *r, struct oc_err *err)
 		return 0;
 	if (r->stopped)
 		r->why = "stopped";
-	else if ((r->rows && r->count.kept >= r->rows) || oc_cells_full(r))
+	else if ((r->rows && oc_recipe_done(r) >= r->rows) || oc_cells_full(r))
 		r->why = "rows";
 	else if (r->count.rounds >= r->max_rounds)
 		r->why = "max_rounds";

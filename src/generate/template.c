@@ -273,6 +273,21 @@ struct found {
 	uint64_t number; /* 0 = none */
 };
 
+/* "2.word" of a list: counted from 0; NULL when it has no such element. */
+static yyjson_val *element(const struct oc_scope *scope, struct oc_str path)
+{
+	uint64_t at = 0;
+	size_t len = 0;
+
+	while (len < path.len && len < 9 && path.p[len] >= '0' && path.p[len] <= '9')
+		at = 10 * at + (uint64_t)(path.p[len++] - '0');
+	if (!len || at >= scope->list_n || (len < path.len && path.p[len] != '.'))
+		return NULL;
+	if (len == path.len)
+		return scope->list[at];
+	return oc_json_path(scope->list[at], (struct oc_str){path.p + len + 1, path.len - len - 1});
+}
+
 static struct found look(const struct oc_scope *scope, struct oc_str path)
 {
 	const char *dot = memchr(path.p, '.', path.len);
@@ -298,6 +313,8 @@ static struct found look(const struct oc_scope *scope, struct oc_str path)
 			f.number = scope->list_n;
 		} else if (oc_str_is(tail, "next") || oc_str_is(tail, "number")) {
 			f.number = scope->list_n + 1;
+		} else {
+			f.value = element(scope, tail);
 		}
 		return f;
 	}

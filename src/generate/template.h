@@ -19,7 +19,7 @@
 /*
  * Names visible to a template, innermost first. name "" makes the members of `value` visible by
  * their own names. A list (of seeds) has `list` instead of a JSON array; besides its elements it
- * knows .n and .next (= n + 1).
+ * knows .n and .next (= n + 1), and {{ seeds.0.word }} is its first element's.
  */
 struct oc_scope {
 	const struct oc_scope *up;

@@ -18,6 +18,10 @@
 
 const struct oc_option oc_loop_options[] = {
 	{.key = "model", .type = OC_OPT_STR, .def = "ngram", .help = "the model that is fitted"},
+	{.key = "field",
+         .type = OC_OPT_FIELD,
+         .def = "",
+         .help = "the field that is learned; empty: all strings of a row"},
 	{.key = "order",
          .type = OC_OPT_INT,
          .def = "3",

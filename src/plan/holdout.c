@@ -37,8 +37,8 @@ static uint64_t unit_of(const struct oc_row *row, struct oc_str by)
 
 	if (oc_str_is(by, "document"))
 		text = row->ped.span.file;
-	else if (!oc_str_is(by, "row"))
-		oc_row_field(row, by, &text);
+	else if (!oc_str_is(by, "row") && !oc_row_field(row, by, &text))
+		text = row->raw; /* without the field a row stands alone */
 	return oc_hash64(text.p, text.len, 0);
 }
 
