@@ -148,7 +148,7 @@ static void builtin_recipes_resolve(void **state)
 		oc_buf_fini(&once);
 		oc_buf_fini(&again);
 	}
-	assert_int_equal(n, 3);
+	assert_int_equal(n, 4);
 	assert_null(oc_recipe_builtin(OC_LIT("nothing")));
 }
 
@@ -871,6 +871,59 @@ static int down(void **state)
 	return system(command);
 }
 
+static const char *const words[] = {
+	"{\"word\":\"burp\",\"question\":\"Burp?\",\"answer\":\"expel gas\"}",
+	"{\"word\":\"pant\",\"question\":\"Pant?\",\"answer\":\"breathe fast\"}",
+	"{\"word\":\"sigh\",\"question\":\"Sigh?\",\"answer\":\"breathe out\"}",
+	"{\"word\":\"wave\",\"question\":\"Wave?\",\"answer\":\"move a hand\"}",
+	"{\"word\":\"hide\",\"question\":\"Hide?\",\"answer\":\"be unseen\",\"held_out\":true}",
+	"{\"word\":\"jump\",\"question\":\"Jump?\",\"answer\":\"\"}",
+};
+
+/* Says "two words" of burp, else one word, which is too short. */
+static void lexicon(struct oc_scripted *s, struct oc_str body, uint64_t sample, struct oc_draws *d,
+                    struct oc_buf *text, struct oc_reply *reply)
+{
+	(void)s;
+	(void)sample;
+	(void)d;
+	(void)reply;
+	oc_buf_puts(text, memmem(body.p, body.len, "Word: pant\\nDefinition:\"", 24)
+	                          ? " one"
+	                          : " two words");
+}
+
+/* Held rows count where the recipe says so: every word is defined once, and none goes on. */
+static void definitions_wait(void **state)
+{
+	struct oc_leg *leg = leg_of(words, sizeof words / sizeof *words);
+	struct oc_made m = run("define", OPT_MODEL "rows: 3, round: 4}", leg, lexicon, 2, 1, NULL);
+
+	(void)state;
+	well(&m);
+	yyjson_val *f = facts_of(&m);
+	assert_int_equal(oc_json_get_int(f, "seed_rows", 0), 4);
+	assert_int_equal(oc_json_get_int(f, "kept", 9), 0);
+	assert_int_equal(oc_json_get_int(f, "held", 0), 3);
+	assert_int_equal(m.fate[OC_HELD], 3);
+	assert_int_equal(m.fate[OC_LIVE], 0);
+	assert_string_equal(oc_json_get_str(f, "ended_by").p, "rows");
+	for (size_t i = 0; i < m.n; i++) {
+		struct oc_row *row = &m.rows[i];
+		if (row->fate != OC_HELD)
+			continue;
+		/* the first parent is the word's own row, and all four are there */
+		assert_int_equal(row->ped.parent_n, 4);
+		struct oc_str parent = row->ped.parents[0];
+		const char *word = words[parent.p[parent.len - 1] - '0'];
+		char member[32];
+		snprintf(member, sizeof member, "\"word\":\"%.4s\"", word + 9);
+		assert_non_null(memmem(row->raw.p, row->raw.len, member, strlen(member)));
+	}
+	oc_made_fini(&m);
+	leg_gone(leg);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -887,6 +940,7 @@ int main(void)
 		cmocka_unit_test(alpaca_decides_as_published),
 		cmocka_unit_test(arithmetic),
 		cmocka_unit_test(seeds_of_others),
+		cmocka_unit_test(definitions_wait),
 	};
 
 	return cmocka_run_group_tests(tests, up, down);

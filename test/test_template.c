@@ -54,6 +54,7 @@ static void renders(void **state)
 		{"{{ name | json }}", "\"Ada\""},
 		{"{{ for s in seeds }}{{ loop.number }}={{ s.q }};{{ end }}", "1=one;2=two;"},
 		{"{{ seeds.n }} {{ seeds.next }}", "2 3"},
+		{"{{ seeds.1.q }}{{ seeds.0.extra }}{{ seeds.2.q }}{{ seeds.1.extra }}", "two!"},
 		{"{{ for i in list }}<{{ i.x }}>{{ end }}", "<1><2>"},
 		{"{{ for s in seeds }}{{ if s.extra }}[{{ s.q }}]{{ else }}{{ s.q }}{{ end }}{{ "
 	         "end }}",
