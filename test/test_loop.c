@@ -60,7 +60,7 @@ static struct oc_loop_result *run(const char *json, struct list *real, struct li
 	struct oc_arena *a = oc_arena_new();
 	struct oc_ctx *ctx = oc_ctx_new(threads, 0);
 	struct oc_err err = {0};
-	struct oc_loop_result *r;
+	struct oc_loop_result *r = NULL;
 	struct oc_texts real_texts = {real, next}, held_texts = {held, next};
 	yyjson_val *opts = oc_opts_resolve(a, oc_loop_options, oc_json_parse(a, oc_str(json), &err),
 	                                   "rehearse", NULL, NULL, &err);

@@ -63,7 +63,7 @@ static struct event pop(struct sim *m)
  */
 static double run(struct sim *m, struct oc_sched *s, double seconds, double from)
 {
-	uint64_t retries = 0, seed = 1;
+	uint64_t seed = 1;
 	double used = 0;
 
 	m->free_at = oc_zalloc(m->slots, sizeof(double));
@@ -99,7 +99,6 @@ static double run(struct sim *m, struct oc_sched *s, double seconds, double from
 		m->now = e.at;
 		oc_sched_done(s, m->now, &e.t, e.ok ? OC_OUTCOME_OK : OC_OUTCOME_LIMITED,
 		              e.ok ? -1 : m->retry_after);
-		retries += !e.ok;
 	}
 	free(m->free_at);
 	return used / (m->slots * (seconds - from));

@@ -637,8 +637,8 @@ static void alpaca_decides_as_published(void **state)
 {
 	static const char *const tasks[] = {
 		"{\"instruction\":\"Name a bird:\",\"input\":\"\",\"output\":\"Wren.\"}",
-		"{\"instruction\":\"Add the numbers\\nhere.\",\"instances\":[{\"input\":\"1 2\","
-		"\"output\":\"3\"}]}",
+		("{\"instruction\":\"Add the numbers\\nhere.\",\"instances\":[{\"input\":\"1 2\","
+	         "\"output\":\"3\"}]}"),
 		"{\"instruction\":\"Greet me.\",\"output\":\"Hello.\"}",
 		"{\"instruction\":\"\",\"output\":\"never shown\"}"};
 	struct oc_scripted model;

@@ -158,8 +158,8 @@ static void make_text(struct oc_buf *b, uint64_t i)
 	                                     "list",
 	                                     "\xE2\x84\xAA", /* Kelvin sign */
 	                                     "f\xC4\xB1le",  /* dotless i */
-	                                     "V\xC4\xB0"
-	                                     "DEO", /* dotted I */
+	                                     ("V\xC4\xB0"
+	                                      "DEO"), /* dotted I */
 	                                     "map\xC5\xBF",
 	                                     "\xC5\xBF",
 	                                     "\xC3\xA9",

@@ -142,11 +142,13 @@ static void judge_step(struct oc_sched *s, double now)
 
 static void grow(struct oc_sched *s, double now, const struct oc_ticket *t)
 {
+	uint32_t eighth = (s->to - s->from) / 8;
+
 	if (s->window < s->to) {
 		/* Only while the window is in use: an idle one says nothing. The step is spread
 		 * over eight answers, not to come as one burst. */
 		if (t->in_flight + t->in_flight / 8 + 1 >= s->from)
-			s->window = clamp(s->window + 1 + (s->to - s->from) / 8, 1, s->to);
+			s->window = clamp(s->window + 1 + eighth, 1, s->to);
 		if (s->window == s->to)
 			measure_from_here(s); /* what was sent from now on counts */
 		return;
