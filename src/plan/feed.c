@@ -58,6 +58,23 @@ static int sources_next(void *user, struct oc_batch *batch, struct oc_err *err)
 	return 0;
 }
 
+/* "name:row", without printf: every row needs one. */
+static struct oc_str row_key(struct oc_arena *a, const char *name, uint64_t row)
+{
+	size_t len = strlen(name);
+	char digits[20], *d = digits + sizeof digits, *key;
+
+	do
+		*--d = (char)('0' + row % 10);
+	while (row /= 10);
+	size_t digit_n = (size_t)(digits + sizeof digits - d);
+	key = oc_arena_alloc(a, len + 1 + digit_n);
+	memcpy(key, name, len);
+	key[len] = ':';
+	memcpy(key + len + 1, d, digit_n);
+	return (struct oc_str){key, len + 1 + digit_n};
+}
+
 static int sources_parse(void *user, struct oc_row *row, struct oc_err *err)
 {
 	struct sources *f = user;
@@ -65,7 +82,7 @@ static int sources_parse(void *user, struct oc_row *row, struct oc_err *err)
 	const struct oc_plan_source *s = &plan->sources[row->ped.source];
 	struct oc_pedigree *p = &row->ped;
 
-	p->key = oc_arena_printf(row->arena, "%s:%llu", s->name, (unsigned long long)p->row);
+	p->key = row_key(row->arena, s->name, p->row);
 	if (row->fate == OC_LIVE &&
 	    (s->def->parse ? s->def->parse(f->open[row->ped.source], row, err)
 	                   : oc_row_parse(row, err)))

@@ -1,6 +1,8 @@
 /*
  * The last pass: train rows in the order of the selection, held-out rows, and whatever stays behind
  * (held, refused, unused), each with its pedigree. All files appear under their names at the end.
+ *
+ * A plan that needs no leg (oc_run_direct) has one pass only: its sources and stages feed this one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +20,8 @@
 struct output {
 	struct oc_run *run;
 	struct oc_leg *leg;
-	const struct oc_selection *sel;
+	const struct oc_selection *sel; /* NULL in a direct pass */
+	struct oc_feed *sources;        /* of a direct pass */
 	struct oc_people *people;
 	struct oc_columns *columns;
 	struct oc_measures *measures;
@@ -159,14 +162,9 @@ out:
 	return rc;
 }
 
-static int parse(void *user, struct oc_row *row, struct oc_err *err)
+/* What a row needs before it is written. Pure. */
+static int finish(struct output *o, struct oc_row *row, struct oc_err *err)
 {
-	struct output *o = user;
-
-	if (settle(o, row, err) || oc_row_parse(row, err))
-		return -1;
-	if (row->fate != OC_LIVE)
-		return 0;
 	if (!o->run->opts->all_verdicts)
 		oc_verdicts_settle(row);
 	oc_measures_row(o->measures, row);
@@ -175,55 +173,71 @@ static int parse(void *user, struct oc_row *row, struct oc_err *err)
 	return oc_columns_project(o->columns, row, err);
 }
 
-/* Four lengths (data and lineage of train, of test), those bytes, then lines of the others, each
- * behind its fate. */
+static int parse(void *user, struct oc_row *row, struct oc_err *err)
+{
+	struct output *o = user;
+
+	if (settle(o, row, err) || oc_row_parse(row, err))
+		return -1;
+	return row->fate == OC_LIVE ? finish(o, row, err) : 0;
+}
+
+/* In a direct pass nobody is asked: what is undecided falls. */
+static enum oc_fate last_fate(const struct output *o, const struct oc_row *row)
+{
+	return o->sources && row->fate == OC_HELD ? OC_REJECTED : row->fate;
+}
+
+/* Two lengths, data and lineage of the live rows (all of one split), then a line for each of the
+ * others, behind its fate and length. */
 static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, struct oc_err *err)
 {
 	const struct oc_row *rows = batch->rows;
-	uint64_t lens[2] = {0}, mark;
+	uint64_t lens[2] = {0};
+	size_t mark;
 
-	(void)user;
 	(void)err;
 	oc_buf_add(out, lens, sizeof lens);
-	if (!batch->row_n)
-		return 0;
-	if (rows[0].fate != OC_LIVE) {
-		for (uint32_t i = 0; i < batch->row_n; i++) {
-			uint64_t head[2] = {rows[i].fate, 0};
-			size_t at = out->len;
-			oc_buf_add(out, head, sizeof head);
-			oc_fallen_write(out, &rows[i]);
-			head[1] = out->len - at - sizeof head;
-			memcpy(out->p + at, head, sizeof head);
-		}
-		return 0;
-	}
 	mark = out->len;
-	for (uint32_t i = 0; i < batch->row_n; i++) {
-		oc_buf_str(out, rows[i].raw);
-		oc_buf_putc(out, '\n');
-	}
+	for (uint32_t i = 0; i < batch->row_n; i++)
+		if (rows[i].fate == OC_LIVE) {
+			oc_buf_str(out, rows[i].raw);
+			oc_buf_putc(out, '\n');
+		}
 	lens[0] = out->len - mark;
 	mark = out->len;
-	for (uint32_t i = 0; i < batch->row_n; i++) {
-		oc_pedigree_write(out, &rows[i]);
-		oc_buf_putc(out, '\n');
-	}
+	for (uint32_t i = 0; i < batch->row_n; i++)
+		if (rows[i].fate == OC_LIVE) {
+			oc_pedigree_write(out, &rows[i]);
+			oc_buf_putc(out, '\n');
+		}
 	lens[1] = out->len - mark;
+	for (uint32_t i = 0; i < batch->row_n; i++) {
+		if (rows[i].fate == OC_LIVE)
+			continue;
+		struct oc_row row = rows[i];
+		row.fate = last_fate(user, &row);
+		uint64_t head[2] = {row.fate, 0};
+		size_t at = out->len;
+		oc_buf_add(out, head, sizeof head);
+		oc_fallen_write(out, &row);
+		head[1] = out->len - at - sizeof head;
+		memcpy(out->p + at, head, sizeof head);
+	}
 	memcpy(out->p, lens, sizeof lens);
 	return 0;
 }
 
 /* ------------------------------------------------------------- files, in order */
 
-static int emit_rest(struct output *o, const struct oc_buf *encoded, struct oc_err *err)
+static int emit_rest(struct output *o, const struct oc_buf *encoded, size_t at, struct oc_err *err)
 {
 	static const char *const names[] = {[OC_REJECTED] = "rejected-output-00000.jsonl.zst",
 	                                    [OC_HELD] = "held-00000.jsonl.zst",
 	                                    [OC_UNUSED] = "unused-00000.jsonl.zst"};
 	char path[PATH_MAX];
 
-	for (size_t at = 2 * sizeof(uint64_t); at < encoded->len;) {
+	while (at < encoded->len) {
 		uint64_t head[2];
 		memcpy(head, encoded->p + at, sizeof head);
 		at += sizeof head;
@@ -237,39 +251,42 @@ static int emit_rest(struct output *o, const struct oc_buf *encoded, struct oc_e
 	return 0;
 }
 
+static int count(struct output *o, const struct oc_row *row, struct oc_err *err)
+{
+	struct oc_tally *t = &o->run->tally;
+
+	t->in += o->sources != NULL;
+	oc_tally_verdicts(t, row, row->verdict_old);
+	switch (last_fate(o, row)) {
+	case OC_LIVE: ++*(row->test ? &t->test : &t->train); break;
+	case OC_REJECTED:
+		t->rejected++;
+		if (o->sources ? row->fate == OC_HELD : fate_of(o, row) == OC_SELECT_DROPPED)
+			oc_tally_reason(t, OC_LIT("review"), OC_LIT("undecided"), OC_DROP, 1);
+		break;
+	case OC_HELD: t->held++; break;
+	case OC_MERGED: t->merged++; break;
+	case OC_UNUSED: t->unused++; break;
+	}
+	oc_measures_count(o->measures, row);
+	return row->fate == OC_LIVE ? oc_columns_check(o->columns, row, err) : 0;
+}
+
 static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, struct oc_err *err)
 {
 	struct output *o = user;
-	struct oc_tally *t = &o->run->tally;
 	uint64_t lens[2];
 
 	memcpy(lens, encoded->p, sizeof lens);
-	for (uint32_t i = 0; i < batch->row_n; i++) {
-		const struct oc_row *row = &batch->rows[i];
-		oc_tally_verdicts(t, row, row->verdict_old);
-		switch (row->fate) {
-		case OC_LIVE: ++*(row->test ? &t->test : &t->train); break;
-		case OC_REJECTED:
-			t->rejected++;
-			if (fate_of(o, row) == OC_SELECT_DROPPED)
-				oc_tally_reason(t, OC_LIT("review"), OC_LIT("undecided"), OC_DROP,
-				                1);
-			break;
-		case OC_HELD: t->held++; break;
-		default: t->unused++;
-		}
-		oc_measures_count(o->measures, row);
-		if (row->fate == OC_LIVE && oc_columns_check(o->columns, row, err))
+	for (uint32_t i = 0; i < batch->row_n; i++)
+		if (count(o, &batch->rows[i], err))
 			return -1;
-	}
-	if (lens[0]) {
-		const char *data = encoded->p + sizeof lens;
-		if (oc_writer_add(o->split[batch->rows[0].test], (struct oc_str){data, lens[0]},
-		                  (struct oc_str){data + lens[0], lens[1]}, err))
-			return -1;
-	} else if (emit_rest(o, encoded, err)) {
+	const char *data = encoded->p + sizeof lens;
+	if (lens[0] && oc_writer_add(o->split[batch->rows[0].test], (struct oc_str){data, lens[0]},
+	                             (struct oc_str){data + lens[0], lens[1]}, err))
 		return -1;
-	}
+	if (emit_rest(o, encoded, sizeof lens + lens[0] + lens[1], err))
+		return -1;
 	return oc_status_write(o->run, false, err);
 }
 
@@ -290,79 +307,129 @@ static int open_files(struct output *o, struct oc_err *err)
 	               : 0;
 }
 
-static int close_files(struct output *o, struct oc_err *err)
+/* Closes what is open; after an error only to take it away. */
+static int close_files(struct output *o, bool keep, struct oc_err *err)
 {
-	int rc = 0;
+	int rc = keep ? 0 : -1;
 
 	for (int i = 0; i < 2; i++) {
-		struct oc_writer *w = o->split[i];
-		o->split[i] = NULL;
-		if (!rc)
-			rc = oc_writer_close(w, err);
+		if (o->split[i] && !rc)
+			rc = oc_writer_close(o->split[i], err);
 		else
-			oc_writer_abandon(w);
+			oc_writer_abandon(o->split[i]);
+		o->split[i] = NULL;
 	}
 	for (int i = 0; i <= OC_UNUSED; i++) {
-		struct oc_zwriter *w = o->rest[i];
+		if (o->rest[i] && !rc)
+			rc = oc_zwriter_close(o->rest[i], err);
+		else
+			oc_zwriter_abandon(o->rest[i]);
 		o->rest[i] = NULL;
-		if (w && !rc)
-			rc = oc_zwriter_close(w, err);
-		else if (w)
-			oc_zwriter_abandon(w);
 	}
+	return rc;
+}
+
+static void output_init(struct output *o, struct oc_run *run)
+{
+	struct oc_str format = oc_json_get_str(run->plan->output, "format");
+
+	o->run = run;
+	o->format = format.len ? oc_format_parse(format) : -1;
+	o->columns = oc_columns_new(oc_json_get(run->plan->output, "columns"));
+	o->measures = oc_measures_new();
+}
+
+static void output_fini(struct output *o)
+{
+	struct oc_err ignored = {0};
+
+	close_files(o, false, &ignored);
+	free(o->order);
+	oc_measures_free(o->measures);
+	oc_columns_free(o->columns);
+	oc_people_close(o->people);
+	oc_leg_close(o->leg);
+}
+
+/* The pass itself, and what the papers need of it. */
+static int output_run(struct output *o, struct oc_pass *pass, struct oc_err *err)
+{
+	struct oc_run *run = o->run;
+	struct oc_buf facts = {0};
+	int rc = -1;
+
+	pass->ctx = run->ctx;
+	pass->threads = run->ctx->threads;
+	pass->user = o;
+	pass->encode = encode;
+	pass->emit = emit;
+	if (open_files(o, err) || oc_pass_run(pass, err) || close_files(o, true, err))
+		return -1;
+	if (!oc_tally_balanced(&run->tally))
+		return oc_fail(
+			err, OC_INTERNAL, run->dir,
+			"the ledger does not balance; please report this with plan.lock.yaml");
+	oc_measures_write(o->measures, &facts);
+	if (oc_rundb_set(run->db, "measures", oc_buf_view(&facts), err))
+		goto out;
+	facts.len = 0;
+	oc_columns_write(o->columns, &facts);
+	if (oc_rundb_set(run->db, "columns", oc_buf_view(&facts), err))
+		goto out;
+	rc = oc_rundb_pass_done(run->db, "output", &run->tally, err);
+out:
+	oc_buf_fini(&facts);
 	return rc;
 }
 
 int oc_output(struct oc_run *run, const char *dir, const struct oc_selection *sel,
               struct oc_err *err)
 {
-	struct output o = {.run = run, .sel = sel};
+	struct output o = {.sel = sel};
+	struct oc_pass pass = {.feed = feed, .parse = parse};
 	int rc = -1;
 
+	output_init(&o, run);
 	run->tally.repeated = sel->repeated;
-	struct oc_str format = oc_json_get_str(run->plan->output, "format");
-	o.format = format.len ? oc_format_parse(format) : -1;
-	o.columns = oc_columns_new(oc_json_get(run->plan->output, "columns"));
-	o.measures = oc_measures_new();
 	set_order(&o);
-	if (oc_leg_open(&o.leg, dir, err) || oc_people_open(&o.people, run->dir, err) ||
-	    open_files(&o, err))
-		goto out;
+	if (!oc_leg_open(&o.leg, dir, err) && !oc_people_open(&o.people, run->dir, err))
+		rc = output_run(&o, &pass, err);
+	output_fini(&o);
+	return rc;
+}
+
+/* ------------------------------------------------------------------- directly */
+
+static int source_next(void *user, struct oc_batch *batch, struct oc_err *err)
+{
+	struct output *o = user;
+	return o->sources->next(o->sources->user, batch, err);
+}
+
+static int source_parse(void *user, struct oc_row *row, struct oc_err *err)
+{
+	struct output *o = user;
+	return o->sources->parse(o->sources->user, row, err);
+}
+
+static int finish_row(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
+{
+	(void)scratch;
+	return finish(self, row, err);
+}
+
+int oc_output_direct(struct oc_run *run, struct oc_feed *sources, struct oc_step_run *steps,
+                     unsigned step_n, struct oc_err *err)
+{
+	static const struct oc_stage_def last = {
+		.size = sizeof last, .name = "output", .kind = OC_STAGE_ROW, .row = finish_row};
+	struct output o = {.sources = sources};
 	struct oc_pass pass = {
-		.ctx = run->ctx,
-		.threads = run->ctx->threads,
-		.user = &o,
-		.feed = feed,
-		.parse = parse,
-		.encode = encode,
-		.emit = emit,
-	};
-	if (oc_pass_run(&pass, err) || close_files(&o, err))
-		goto out;
-	if (!oc_tally_balanced(&run->tally)) {
-		oc_fail(err, OC_INTERNAL, run->dir,
-		        "the ledger does not balance; please report this with plan.lock.yaml");
-		goto out;
-	}
-	struct oc_buf facts = {0};
-	oc_measures_write(o.measures, &facts);
-	rc = oc_rundb_set(run->db, "measures", oc_buf_view(&facts), err);
-	facts.len = 0;
-	oc_columns_write(o.columns, &facts);
-	if (!rc)
-		rc = oc_rundb_set(run->db, "columns", oc_buf_view(&facts), err);
-	oc_buf_fini(&facts);
-	if (!rc)
-		rc = oc_rundb_pass_done(run->db, "output", &run->tally, err);
-out:
-	if (rc) {
-		struct oc_err ignored = {.code = OC_IO};
-		close_files(&o, &ignored);
-	}
-	free(o.order);
-	oc_measures_free(o.measures);
-	oc_columns_free(o.columns);
-	oc_people_close(o.people);
-	oc_leg_close(o.leg);
+		.feed = source_next, .parse = source_parse, .steps = steps, .step_n = step_n + 1};
+
+	output_init(&o, run);
+	steps[step_n] = (struct oc_step_run){.def = &last, .self = &o, .name = "output"};
+	int rc = output_run(&o, &pass, err);
+	output_fini(&o);
 	return rc;
 }

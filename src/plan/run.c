@@ -76,10 +76,10 @@ static void run_name(const struct oc_plan *plan, unsigned i, char out[4096])
 		snprintf(out, 4096, "%s/runs/%s-%u", base, plan->name, i);
 }
 
-/* 1: the folder holds a run of this plan, 0: of another one or none. */
+/* 1: the folder holds a run of this plan over these inputs, 0: of others or none. */
 static int holds(const struct oc_plan *plan, const char *dir, struct oc_err *err)
 {
-	struct oc_buf hash = {0};
+	struct oc_buf hash = {0}, now = {0}, then = {0};
 	struct oc_rundb *db;
 	char path[4200], hex[33];
 	int rc;
@@ -94,6 +94,14 @@ static int holds(const struct oc_plan *plan, const char *dir, struct oc_err *err
 		oc_hash128_hex(oc_plan_hash(plan), hex);
 		rc = strcmp(oc_buf_cstr(&hash), hex) == 0;
 	}
+	if (rc == 1) {
+		oc_inputs_stamp(plan, &now);
+		rc = oc_rundb_get(db, "inputs", &then, err);
+		if (rc == 1)
+			rc = oc_str_eq(oc_buf_view(&now), oc_buf_view(&then));
+	}
+	oc_buf_fini(&now);
+	oc_buf_fini(&then);
 	oc_rundb_close(db);
 	oc_buf_fini(&hash);
 	return rc;
@@ -181,7 +189,6 @@ static int write_lock_file(struct oc_run *run, struct oc_err *err)
 	oc_buf_printf(&text, "# resolved by outcross %s; plan hash %s\n", OUTCROSS_VERSION, hex);
 	oc_plan_write(&text, run->plan);
 	int rc = oc_file_write(oc_run_path(run, path, "plan.lock.yaml"), text.p, text.len, err);
-	oc_buf_fini(&text);
 	if (!rc)
 		rc = oc_rundb_set(run->db, "plan_hash", oc_str(hex), err);
 	/* Where sources, replies and the plan itself are found again, for `why` and `review`. */
@@ -191,6 +198,11 @@ static int write_lock_file(struct oc_run *run, struct oc_err *err)
 		rc = oc_rundb_set(run->db, "base_dir", oc_str(path), err);
 	if (!rc && run->plan->path && realpath(run->plan->path, path))
 		rc = oc_rundb_set(run->db, "plan_path", oc_str(path), err);
+	text.len = 0;
+	oc_inputs_stamp(run->plan, &text);
+	if (!rc)
+		rc = oc_rundb_set(run->db, "inputs", oc_buf_view(&text), err);
+	oc_buf_fini(&text);
 	return rc;
 }
 
@@ -263,17 +275,23 @@ static int conduct(struct oc_run *run, struct oc_err *err)
 	char leg[PATH_MAX];
 	int rc = -1;
 
-	if (intake(run, leg, err))
-		goto out;
-	run->phase = "holdout";
-	if (oc_holdout_draw(run, leg, &test, err) || oc_run_stages(run, test, leg, err))
-		goto out;
-	run->phase = "select";
-	if (oc_select(run, leg, &sel, err))
-		goto out;
-	run->phase = "output";
-	if (oc_output(run, leg, sel, err))
-		goto out;
+	if (oc_run_is_direct(run)) {
+		run->phase = "rows";
+		if (oc_run_direct(run, err))
+			goto out;
+	} else {
+		if (intake(run, leg, err))
+			goto out;
+		run->phase = "holdout";
+		if (oc_holdout_draw(run, leg, &test, err) || oc_run_stages(run, test, leg, err))
+			goto out;
+		run->phase = "select";
+		if (oc_select(run, leg, &sel, err))
+			goto out;
+		run->phase = "output";
+		if (oc_output(run, leg, sel, err))
+			goto out;
+	}
 	run->phase = "papers";
 	run->state = run->waiting ? OC_RUN_REVIEW : OC_RUN_DONE;
 	rc = oc_papers_write(run, err);

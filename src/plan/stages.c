@@ -153,3 +153,63 @@ out:
 	chain_fini(&c);
 	return rc;
 }
+
+/* ------------------------------------------------------------------- directly */
+
+/* Bytes of the sources' files; UINT64_MAX when some input has no size that is known before. */
+static uint64_t input_bytes(const struct oc_plan *plan)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < plan->source_n; i++) {
+		const struct oc_plan_source *s = &plan->sources[i];
+		int64_t bytes = oc_inputs_bytes(s, plan->base_dir);
+		if (bytes < 0 || s->lineage)
+			return UINT64_MAX;
+		sum += (uint64_t)bytes;
+	}
+	return sum;
+}
+
+bool oc_run_is_direct(struct oc_run *run)
+{
+	const struct oc_plan *p = run->plan;
+	struct oc_str mode = oc_json_get_str(p->review, "mode");
+
+	if (p->holdout || p->generate_n || p->mix || (mode.len && !oc_str_is(mode, "none")))
+		return false;
+	for (unsigned i = 0; i < p->verify_n + p->curate_n; i++) {
+		const struct oc_plan_step *s =
+			i < p->verify_n ? &p->verify[i] : &p->curate[i - p->verify_n];
+		if (s->def->kind == OC_STAGE_WHOLE || s->def->kind == OC_STAGE_CALL)
+			return false;
+	}
+	return input_bytes(p) < OC_DIRECT_BYTES;
+}
+
+int oc_run_direct(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_feed feed = {0};
+	struct chain c;
+	int rc = -1;
+
+	chain_init(&c, run->plan);
+	struct oc_step_run *steps = oc_zalloc(c.n + 1, sizeof *steps);
+	for (unsigned i = 0; i < c.n; i++) {
+		if (step_open(run, &c, i, err))
+			goto out;
+		steps[i] = (struct oc_step_run){.def = c.steps[i]->def,
+		                                .self = c.self[i],
+		                                .name = c.steps[i]->name,
+		                                .role = OC_RUN,
+		                                .on = c.steps[i]->on};
+	}
+	if (!oc_feed_sources(&feed, run, err))
+		rc = oc_output_direct(run, &feed, steps, c.n, err);
+out:
+	if (feed.close)
+		feed.close(feed.user);
+	free(steps);
+	chain_fini(&c);
+	return rc;
+}

@@ -54,6 +54,10 @@ int oc_feed_leg(struct oc_feed *feed, struct oc_run *run, const char *dir, const
 
 /* What a source's files were: name, bytes, rows, hash. Kept in run.db when it has been read. */
 int oc_inputs_store(struct oc_run *run, unsigned source, void *self, struct oc_err *err);
+/* Sum of the sizes of a source's files, or -1 where that is not known (standard input, a pipe). */
+int64_t oc_inputs_bytes(const struct oc_plan_source *source, const char *base_dir);
+/* Name, size and time of every input, a line each: a run whose stamp changed is another run. */
+void oc_inputs_stamp(const struct oc_plan *plan, struct oc_buf *out);
 
 /* ------------------------------------------------------------------ passes */
 
@@ -64,6 +68,14 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *feed,
 /* All verify and curate steps, cut at whole stages. `dir` is the leg to begin with, replaced by the
  * one that holds the result. */
 int oc_run_stages(struct oc_run *run, const uint8_t *test, char dir[PATH_MAX], struct oc_err *err);
+/*
+ * Plans without holdout, generation, mix, review, calls and whole stages need no leg: their sources
+ * are read once and written once. Such a pass starts again from its beginning after a kill, so it
+ * is taken only for inputs below OC_DIRECT_BYTES.
+ */
+#define OC_DIRECT_BYTES ((uint64_t)8 << 30)
+bool oc_run_is_direct(struct oc_run *run);
+int oc_run_direct(struct oc_run *run, struct oc_err *err);
 int oc_run_model(struct oc_run *run, const struct oc_plan_model *model, struct oc_llm_model **out,
                  struct oc_err *err);
 void oc_run_env(struct oc_run *run, struct oc_env *env, const char *name);
@@ -80,6 +92,9 @@ int oc_select(struct oc_run *run, const char *leg, struct oc_selection **sel, st
 void oc_selection_free(struct oc_selection *sel);
 int oc_output(struct oc_run *run, const char *leg, const struct oc_selection *sel,
               struct oc_err *err);
+/* Sources through row and ordered stages straight into out/. `steps` has room for one more. */
+int oc_output_direct(struct oc_run *run, struct oc_feed *sources, struct oc_step_run *steps,
+                     unsigned step_n, struct oc_err *err);
 
 /* ------------------------------------------------------------ status, papers */
 
