@@ -8,6 +8,9 @@
 	X(generate)                                                                                \
 	X(status)                                                                                  \
 	X(review)                                                                                  \
+	X(show)                                                                                    \
+	X(why)                                                                                     \
+	X(descendants)                                                                             \
 	X(curate)                                                                                  \
 	X(verify)                                                                                  \
 	X(mix)                                                                                     \
