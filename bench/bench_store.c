@@ -102,7 +102,7 @@ static int bench_ours(struct oc_ctx *ctx, const char *dir, uint64_t n, struct oc
 		                      .reply = oc_buf_view(&reply),
 		                      .usage = {61, 80, false},
 		                      .attempts = 1};
-		if (oc_store_intent(s, r.key, 1, err) < 0 || oc_store_put(s, &r, err) < 0)
+		if (oc_store_intent(s, r.key, 1, 0, err) < 0 || oc_store_put(s, &r, err) < 0)
 			return -1;
 	}
 	used = cpu() - used - making;

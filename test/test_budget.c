@@ -48,7 +48,7 @@ static void test_resumed_and_timed(void **state)
 	char why[96];
 
 	(void)state;
-	oc_budget_spent(b, 3.5, 10, 99);
+	oc_budget_spent(b, 3.5, 10, 99, 0);
 	assert_int_equal(oc_budget_reserve(b, 100, 1u << 30), OC_BUDGET_OK); /* no such caps */
 	usleep(60000);
 	assert_non_null(oc_budget_full(b, why));

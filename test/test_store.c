@@ -83,7 +83,7 @@ static int put(struct oc_store *s, unsigned i, struct oc_err *err)
 	r.request = oc_str(request);
 	r.reply = oc_str(reply);
 	r.usage = (struct oc_usage){i, i + 1, i % 2};
-	if (oc_store_intent(s, r.key, 1.0, err) < 0)
+	if (oc_store_intent(s, r.key, 1.0, 0, err) < 0)
 		return -1;
 	return oc_store_put(s, &r, err);
 }
@@ -179,13 +179,13 @@ static void test_failures_and_drops(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(oc_store_intent(s, r.key, 2, &err), 0);
+		assert_int_equal(oc_store_intent(s, r.key, 2, 0, &err), 0);
 	assert_int_equal(oc_store_put(s, &r, &err), 0);
 	lost(s, 2, 4);
-	assert_int_equal(oc_store_intent(s, key_of(2), 8, &err), 0);
+	assert_int_equal(oc_store_intent(s, key_of(2), 8, 0, &err), 0);
 	assert_int_equal(oc_store_drop(s, key_of(2), 1, 8, &err), 0);
 	lost(s, 3, 12);
-	assert_int_equal(oc_store_intent(s, key_of(3), 16, &err), 0);
+	assert_int_equal(oc_store_intent(s, key_of(3), 16, 0, &err), 0);
 	close_store(s); /* the third was never answered */
 	s = open_store(&p, false);
 	lost(s, 4, 28);
@@ -223,7 +223,7 @@ static void test_kills(void **state)
 			struct oc_store *s = open_store(&p, false);
 			for (unsigned i = next;; i++) {
 				if (put(s, i, &err) < 0 ||
-				    oc_store_intent(s, key_of(1000000 + i), 1, &err) < 0 ||
+				    oc_store_intent(s, key_of(1000000 + i), 1, 0, &err) < 0 ||
 				    write(pipes[1], &i, sizeof i) < 0)
 					_exit(1);
 				oc_store_drop(s, key_of(1000000 + i), 0, 0, &err);

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "llm/store.h"
+
+#define KEY_VERSION 1
 
 /* ---------------------------------------------------------------- requests */
 
@@ -543,4 +546,21 @@ enum oc_class oc_classify(int status, const char *should_retry, const struct oc_
 	case 505: return OC_CLASS_REFUSED;
 	default: return status >= 500 ? OC_CLASS_AGAIN : OC_CLASS_REFUSED;
 	}
+}
+
+/* ------------------------------------------------------------------- keys */
+
+struct oc_hash128 oc_reply_key(enum oc_call_kind kind, struct oc_str canonical_body,
+                               const char *identity, uint64_t sample)
+{
+	struct oc_hasher *h = oc_hasher_new();
+	uint64_t head[2] = {(uint64_t)KEY_VERSION << 32 | (uint32_t)kind, sample};
+	struct oc_hash128 key;
+
+	oc_hasher_add(h, head, sizeof head);
+	oc_hasher_add(h, identity, strlen(identity) + 1);
+	oc_hasher_add(h, canonical_body.p, canonical_body.len);
+	key = oc_hasher_get(h);
+	oc_hasher_free(h);
+	return key;
 }

@@ -37,12 +37,14 @@ void oc_budget_free(struct oc_budget *b)
 	free(b);
 }
 
-void oc_budget_spent(struct oc_budget *b, double money, uint64_t tokens, uint64_t requests)
+void oc_budget_spent(struct oc_budget *b, double money, uint64_t tokens, uint64_t requests,
+                     double seconds)
 {
 	pthread_mutex_lock(&b->lock);
 	b->money += money;
 	b->tokens += tokens;
 	b->requests += requests;
+	b->start -= seconds;
 	pthread_mutex_unlock(&b->lock);
 }
 

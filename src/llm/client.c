@@ -166,7 +166,8 @@ static int on_sent(void *user, struct oc_exchange *x)
 		}
 	}
 	c->reserved = true;
-	if (m->store && oc_store_intent(m->store, c->key, c->upper_money, &err) < 0) {
+	if (m->store &&
+	    oc_store_intent(m->store, c->key, c->upper_money, c->upper_tokens, &err) < 0) {
 		pthread_mutex_lock(&m->lock);
 		set_fatal(m, &err);
 		pthread_mutex_unlock(&m->lock);

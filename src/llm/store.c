@@ -20,9 +20,8 @@
 #include "llm/store_pending.h"
 #include "llm/store_seg.h"
 
-#define KEY_VERSION 1
-#define GROUP_MS    100
-#define CHUNK       16384 /* entries indexed in one transaction while recovering */
+#define GROUP_MS 100
+#define CHUNK    16384 /* entries indexed in one transaction while recovering */
 
 /* A segment as readers see it. */
 struct reader {
@@ -41,7 +40,7 @@ struct oc_store {
 
 	pthread_mutex_t io;
 	int fd;
-	uint32_t segment, dict;
+	uint32_t segment, dict, run;
 	uint64_t end, older_bytes; /* of the open segment; of all the others */
 	struct seg_zip *zip;
 	struct oc_buf out;
@@ -61,23 +60,6 @@ struct oc_store {
 	pthread_cond_t wake, flushed;
 	bool running, stop, in_flush;
 };
-
-/* ------------------------------------------------------------------- keys */
-
-struct oc_hash128 oc_reply_key(enum oc_call_kind kind, struct oc_str canonical_body,
-                               const char *identity, uint64_t sample)
-{
-	struct oc_hasher *h = oc_hasher_new();
-	uint64_t head[2] = {(uint64_t)KEY_VERSION << 32 | (uint32_t)kind, sample};
-	struct oc_hash128 key;
-
-	oc_hasher_add(h, head, sizeof head);
-	oc_hasher_add(h, identity, strlen(identity) + 1);
-	oc_hasher_add(h, canonical_body.p, canonical_body.len);
-	key = oc_hasher_get(h);
-	oc_hasher_free(h);
-	return key;
-}
 
 /* -------------------------------------------------------------- recovering */
 
@@ -112,19 +94,16 @@ static int recover_one(void *user, const struct seg_frame *f, uint64_t offset, c
 	uint64_t place = (uint64_t)r->seg.id << 32 | offset;
 	struct seg_meta m;
 	struct seg_drop drop;
-	double cost;
+	struct seg_intent intent;
 
 	switch (f->type) {
 	case SEG_INTENT:
-		if (f->len != sizeof cost)
-			break;
-		memcpy(&cost, payload, sizeof cost);
-		intent_add(&r->intents, f->key, place, cost);
+		if (seg_take(&intent, sizeof intent, sizeof intent.cost, payload, f->len))
+			intent_add(&r->intents, f->key, place, intent.cost);
 		break;
 	case SEG_DROP:
-		if (f->len != sizeof drop)
+		if (!seg_take(&drop, sizeof drop, 2 * sizeof drop.cost, payload, f->len))
 			break;
-		memcpy(&drop, payload, sizeof drop);
 		intent_close(&r->intents, f->key);
 		if (drop.unknown)
 			lost_add(&r->lost, place, drop.unknown, drop.cost);
@@ -470,7 +449,8 @@ static int roll(struct oc_store *s, struct oc_err *err)
 			const struct intent *e = &open.e[at - 1];
 			intent_add(&s->intents, e->key,
 			           (uint64_t)s->segment << 32 | (s->end + s->out.len), e->cost);
-			seg_frame_add(&s->out, SEG_INTENT, e->key, 0, &e->cost, sizeof e->cost);
+			struct seg_intent moved = {.cost = e->cost};
+			seg_frame_add(&s->out, SEG_INTENT, e->key, 0, &moved, sizeof moved);
 		}
 	char path[4096];
 	segment_path(s, s->segment, path);
@@ -515,8 +495,9 @@ static int writable(struct oc_store *s, struct oc_err *err)
 }
 
 int oc_store_intent(struct oc_store *s, struct oc_hash128 key, double upper_cost,
-                    struct oc_err *err)
+                    uint64_t upper_tokens, struct oc_err *err)
 {
+	struct seg_intent intent = {upper_cost, upper_tokens, s->run, 0};
 	int rc = -1;
 
 	pthread_mutex_lock(&s->io);
@@ -524,7 +505,7 @@ int oc_store_intent(struct oc_store *s, struct oc_hash128 key, double upper_cost
 		goto out;
 	uint64_t at = s->end;
 	s->out.len = 0;
-	seg_frame_add(&s->out, SEG_INTENT, key, 0, &upper_cost, sizeof upper_cost);
+	seg_frame_add(&s->out, SEG_INTENT, key, 0, &intent, sizeof intent);
 	rc = append(s, err);
 	if (rc == 0)
 		intent_add(&s->intents, key, (uint64_t)s->segment << 32 | at, upper_cost);
@@ -543,7 +524,7 @@ static void count_lost(struct oc_store *s, uint64_t place, uint32_t n, double co
 int oc_store_drop(struct oc_store *s, struct oc_hash128 key, uint32_t unknown, double unknown_cost,
                   struct oc_err *err)
 {
-	struct seg_drop drop = {unknown, unknown_cost};
+	struct seg_drop drop = {unknown, unknown_cost, s->run, 0};
 	int rc = -1;
 
 	pthread_mutex_lock(&s->io);
@@ -592,7 +573,7 @@ int oc_store_put(struct oc_store *s, const struct oc_record *given, struct oc_er
 		s->out.len = 0;
 	}
 	uint64_t place = (uint64_t)s->segment << 32 | s->end;
-	uint32_t dict = seg_pack(s->zip, &r, &payload);
+	uint32_t dict = seg_pack(s->zip, &r, s->run, &payload);
 	seg_frame_add(&s->out, r.failed ? SEG_FAILURE : SEG_REPLY, r.key, dict, payload.p,
 	              payload.len);
 	rc = append(s, err);
@@ -683,6 +664,11 @@ void oc_store_unknown(struct oc_store *s, uint64_t *n, double *cost)
 	*n = s->unknown_n;
 	*cost = s->unknown_cost;
 	pthread_mutex_unlock(&s->io);
+}
+
+void oc_store_run(struct oc_store *s, uint32_t run)
+{
+	s->run = run;
 }
 
 uint64_t oc_store_count(struct oc_store *s)

@@ -57,9 +57,10 @@ struct oc_record {
 int oc_store_get(struct oc_store *s, struct oc_hash128 key, struct oc_record *out,
                  struct oc_err *err);
 void oc_record_fini(struct oc_record *r);
-/* Says that bytes are about to leave for `key` and may cost up to `upper_cost`. */
+/* Says that bytes are about to leave for `key` and may cost up to `upper_cost` and `upper_tokens`.
+ */
 int oc_store_intent(struct oc_store *s, struct oc_hash128 key, double upper_cost,
-                    struct oc_err *err);
+                    uint64_t upper_tokens, struct oc_err *err);
 /* Appends an outcome and closes the intents of its key. The first good reply of a key stays. */
 int oc_store_put(struct oc_store *s, const struct oc_record *r, struct oc_err *err);
 /* Closes the intents of a key whose request was given up without an outcome: asked again later. */
@@ -69,6 +70,25 @@ int oc_store_drop(struct oc_store *s, struct oc_hash128 key, uint32_t unknown, d
 void oc_store_unknown(struct oc_store *s, uint64_t *n, double *cost);
 uint64_t oc_store_count(struct oc_store *s); /* good replies */
 uint64_t oc_store_bytes(struct oc_store *s); /* of all segments */
+
+/*
+ * What a run spent, over all its sittings, is read back from the store, so that its budget holds
+ * however often it was killed. Everything written from now on carries the run's number (not 0).
+ */
+void oc_store_run(struct oc_store *s, uint32_t run);
+/* How far the store reaches now, as text: a run begins to spend behind it. */
+int oc_store_marks(const char *dir, struct oc_buf *out, struct oc_err *err);
+
+struct oc_spent {
+	uint64_t requests; /* attempts that left */
+	uint64_t replied;
+	uint64_t prompt_tokens, completion_tokens, unknown_tokens;
+	uint64_t unknown; /* attempts whose outcome nobody knows: at their upper bounds */
+	double money, unknown_money;
+};
+/* Reads what lies behind `marks`, so in time proportional to what was stored since. */
+int oc_store_spent(const char *dir, uint32_t run, struct oc_str marks, struct oc_spent *out,
+                   struct oc_err *err);
 
 /* Caps; 0 = none. What is in flight is counted at its upper bound. Thread-safe. */
 struct oc_caps {
@@ -80,7 +100,8 @@ struct oc_budget;
 struct oc_budget *oc_budget_new(const struct oc_caps *caps);
 void oc_budget_free(struct oc_budget *b);
 /* What earlier parts of this run already spent (resume). */
-void oc_budget_spent(struct oc_budget *b, double money, uint64_t tokens, uint64_t requests);
+void oc_budget_spent(struct oc_budget *b, double money, uint64_t tokens, uint64_t requests,
+                     double seconds);
 
 enum oc_budget_answer {
 	OC_BUDGET_OK,     /* reserved */

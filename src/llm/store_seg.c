@@ -233,7 +233,7 @@ struct oc_str seg_zip_sample(const struct seg_zip *z)
 	return s;
 }
 
-uint32_t seg_pack(struct seg_zip *z, const struct oc_record *r, struct oc_buf *out)
+uint32_t seg_pack(struct seg_zip *z, const struct oc_record *r, uint32_t run, struct oc_buf *out)
 {
 	struct seg_meta m = {.status = r->status,
 	                     .prompt_tokens = r->usage.prompt_tokens,
@@ -244,6 +244,7 @@ uint32_t seg_pack(struct seg_zip *z, const struct oc_record *r, struct oc_buf *o
 	                     .reply_len = (uint32_t)r->reply.len,
 	                     .error_len = (uint32_t)r->error.len,
 	                     .estimated = r->usage.estimated,
+	                     .run = run,
 	                     .cost = r->cost,
 	                     .unknown_cost = r->unknown_cost,
 	                     .seconds = r->seconds,

@@ -35,15 +35,32 @@ struct seg_meta {
 	uint32_t attempts, unknown;
 	uint32_t request_len, reply_len, error_len; /* before compression */
 	uint32_t estimated;
-	uint32_t zero;
+	uint32_t run; /* who paid, 0 = not said */
 	double cost, unknown_cost, seconds, time;
 };
 
-/* Payload of a drop. */
+/* Payload of an intent. Older ones end behind `cost`. One that moved into a new segment names no
+ * run: it was counted where it began. */
+struct seg_intent {
+	double cost; /* at most */
+	uint64_t tokens;
+	uint32_t run, zero;
+};
+
+/* Payload of a drop. Older ones end behind `cost`. */
 struct seg_drop {
 	uint64_t unknown;
 	double cost;
+	uint32_t run, zero;
 };
+
+/* What of a payload is there; the rest is zero. False: less than `least`. */
+static inline bool seg_take(void *to, size_t size, size_t least, const char *payload, size_t len)
+{
+	memset(to, 0, size);
+	memcpy(to, payload, len < size ? len : size);
+	return len >= least;
+}
 
 /* Appends a whole record to `out`. */
 void seg_frame_add(struct oc_buf *out, enum seg_type type, struct oc_hash128 key, uint32_t dict,
@@ -75,7 +92,7 @@ void seg_zip_dict(struct seg_zip *z, const char *p, size_t len, uint32_t offset)
 /* Forgets the dictionary and its samples: a new segment begins. */
 void seg_zip_reset(struct seg_zip *z);
 /* Payload of a reply or failure into `out`; returns the dictionary's offset. */
-uint32_t seg_pack(struct seg_zip *z, const struct oc_record *r, struct oc_buf *out);
+uint32_t seg_pack(struct seg_zip *z, const struct oc_record *r, uint32_t run, struct oc_buf *out);
 /* Learns from a body; true when the samples suffice and seg_zip_sample should be written. */
 bool seg_zip_learn(struct seg_zip *z, const struct oc_record *r);
 struct oc_str seg_zip_sample(const struct seg_zip *z);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -206,6 +207,70 @@ static int write_lock_file(struct oc_run *run, struct oc_err *err)
 	return rc;
 }
 
+static double seconds_before(struct oc_run *run)
+{
+	struct oc_arena *a = oc_arena_new();
+	struct oc_buf text = {0};
+	struct oc_err ignored = {0};
+	char path[PATH_MAX];
+	double seconds = 0;
+
+	if (!oc_file_read(oc_run_path(run, path, "status.json"), LOCK_MAX, &text, &ignored))
+		seconds = oc_json_get_num(oc_json_parse(a, oc_buf_view(&text), &ignored), "seconds",
+		                          0);
+	oc_buf_fini(&text);
+	oc_arena_free(a);
+	return seconds;
+}
+
+/* What earlier sittings of this run spent. A new run takes a number of its own and notes how far
+ * the store reaches. */
+static int reckon(struct oc_run *run, uint32_t *number, struct oc_err *err)
+{
+	struct oc_buf text = {0}, marks = {0};
+	struct oc_spent s;
+	int rc = oc_rundb_get(run->db, "spender", &text, err), had = 0;
+
+	if (rc == 1 && (had = oc_rundb_get(run->db, "store_marks", &marks, err)) == 1) {
+		*number = (uint32_t)strtoul(oc_buf_cstr(&text), NULL, 10);
+		rc = oc_store_spent(run->plan->cache, *number, oc_buf_view(&marks), &s, err);
+		if (rc)
+			goto out;
+		run->before = (struct oc_llm_stats){
+			.sent = s.replied + s.unknown,
+			.replied = s.replied,
+			.prompt_tokens = s.prompt_tokens,
+			.completion_tokens = s.completion_tokens,
+			.cost = s.money + s.unknown_money,
+			.seconds = seconds_before(run),
+		};
+		oc_budget_spent(run->budget, run->before.cost,
+		                s.prompt_tokens + s.completion_tokens + s.unknown_tokens,
+		                s.requests, run->before.seconds);
+		goto out;
+	}
+	if (rc < 0 || had < 0) {
+		rc = -1;
+		goto out;
+	}
+	struct {
+		double now;
+		long pid;
+	} salt = {oc_now(), (long)getpid()};
+	*number = (uint32_t)oc_hash64(&salt, sizeof salt, (uint64_t)time(NULL)) | 1;
+	text.len = marks.len = 0;
+	oc_buf_printf(&text, "%u", *number);
+	rc = oc_store_marks(run->plan->cache, &marks, err) ||
+	                     oc_rundb_set(run->db, "store_marks", oc_buf_view(&marks), err) ||
+	                     oc_rundb_set(run->db, "spender", oc_buf_view(&text), err)
+	             ? -1
+	             : 0;
+out:
+	oc_buf_fini(&text);
+	oc_buf_fini(&marks);
+	return rc;
+}
+
 static int open_store(struct oc_run *run, struct oc_err *err)
 {
 	const struct oc_plan *plan = run->plan;
@@ -216,12 +281,16 @@ static int open_store(struct oc_run *run, struct oc_err *err)
 		.seconds = oc_json_get_num(plan->budget, "hours", 0) * 3600,
 	};
 
+	uint32_t number;
+
 	run->budget = oc_budget_new(&caps);
 	if (!plan->model_n)
 		return 0;
-	if (!run->opts->offline && oc_mkdirs(plan->cache, err))
+	if ((!run->opts->offline && oc_mkdirs(plan->cache, err)) || reckon(run, &number, err) ||
+	    oc_store_open(&run->store, run->ctx, plan->cache, run->opts->offline, err))
 		return -1;
-	return oc_store_open(&run->store, run->ctx, plan->cache, run->opts->offline, err);
+	oc_store_run(run->store, number);
+	return 0;
 }
 
 static int start(struct oc_run *run, struct oc_err *err)
@@ -304,7 +373,7 @@ out:
 /* A finished run with nothing new to do (no decision was added since) is left alone. */
 static int nothing_to_do(struct oc_run *run, struct oc_err *err)
 {
-	struct oc_buf state = {0}, seen = {0};
+	struct oc_buf state = {0}, seen = {0}, waiting = {0};
 	char path[PATH_MAX];
 	struct stat st;
 	int rc = 0;
@@ -324,11 +393,29 @@ static int nothing_to_do(struct oc_run *run, struct oc_err *err)
 			run->state = oc_str_is(oc_buf_view(&state), "done") ? OC_RUN_DONE
 			                                                    : OC_RUN_REVIEW;
 			rc = oc_rundb_pass_is_done(run->db, "output", &run->tally, err);
+			if (rc == 1 && oc_rundb_get(run->db, "waiting", &waiting, err) == 1)
+				run->waiting = strtoull(oc_buf_cstr(&waiting), NULL, 10);
 		}
 	}
 	oc_buf_fini(&state);
 	oc_buf_fini(&seen);
+	oc_buf_fini(&waiting);
 	return rc;
+}
+
+/* A run that was killed between its last word to run.db and the one to status.json. */
+static int status_settle(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_buf text = {0};
+	struct oc_err ignored = {0};
+	char path[PATH_MAX];
+	bool running =
+		oc_file_read(oc_run_path(run, path, "status.json"), LOCK_MAX, &text, &ignored) ||
+		oc_str_find(oc_buf_view(&text), OC_LIT("\"state\":\"running\"")) >= 0;
+
+	oc_buf_fini(&text);
+	run->phase = "papers";
+	return running ? oc_status_write(run, true, err) : 0;
 }
 
 static int finish(struct oc_run *run, struct oc_err *err)
@@ -342,12 +429,23 @@ static int finish(struct oc_run *run, struct oc_err *err)
 	oc_buf_printf(&text, "%lld", (long long)bytes);
 	int rc = oc_rundb_set(run->db, "reviews_bytes", oc_buf_view(&text), err);
 	oc_buf_fini(&text);
+	text = (struct oc_buf){0};
+	oc_buf_printf(&text, "%llu", (unsigned long long)run->waiting);
+	if (!rc)
+		rc = oc_rundb_set(run->db, "waiting", oc_buf_view(&text), err);
+	oc_buf_fini(&text);
 	if (!rc)
 		rc = oc_rundb_set(run->db, "state", oc_str(oc_run_state_name(run->state)), err);
-	/* Rows that wait for people still need the legs. */
-	if (!rc && run->state == OC_RUN_DONE && !run->opts->keep_work && !run->opts->trial)
-		rc = oc_remove_tree(run->work, err);
 	return rc;
+}
+
+/* After the run.db says how the run ended, so that a kill in between leaves nothing behind. */
+static int tidy(struct oc_run *run, struct oc_err *err)
+{
+	/* Rows that wait for people still need the legs. */
+	if (run->state != OC_RUN_DONE || run->opts->keep_work || run->opts->trial)
+		return 0;
+	return oc_remove_tree(run->work, err);
 }
 
 int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_opts *opts,
@@ -373,6 +471,8 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 		if (!rc)
 			rc = finish(run, err);
 	}
+	if (!rc && idle)
+		rc = status_settle(run, err);
 	if (rc)
 		run->state = err->code == OC_CANCELLED ? OC_RUN_STOPPED : OC_RUN_FAILED;
 	if (run->db && !idle) {
@@ -381,6 +481,8 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 			oc_rundb_set(run->db, "state", oc_str(oc_run_state_name(run->state)),
 			             &late);
 	}
+	if (!rc)
+		rc = tidy(run, err);
 
 	snprintf(result->dir, sizeof result->dir, "%s", run->dir);
 	result->state = run->state;

@@ -164,13 +164,15 @@ int oc_status_write(struct oc_run *run, bool now, struct oc_err *err)
 		run->last_event = t;
 		rc = write_event(run, &s, err);
 	}
-	uint64_t asked = s.sent + s.failed;
+	/* Of this sitting: what failed in an earlier one is asked again. */
+	uint64_t asked = s.sent - run->before.sent + s.cached + (run->opts->offline ? s.failed : 0);
 	if (!rc && s.failed > 20 && (double)s.failed > run->plan->max_failed * (double)asked)
-		rc = oc_fail(err, OC_FAILURES, s.phase,
-		             "%llu of %llu requests failed, more than max_failed allows (%.0f "
-		             "%%)%s%s: see "
-		             "`outcross show %s --rejected`, then run the same command to go on",
-		             u(s.failed), u(asked), 100 * run->plan->max_failed,
-		             s.note[0] ? "; " : "", s.note, run->dir);
+		rc = oc_fail(
+			err, OC_FAILURES, s.phase,
+			"%llu of %llu requests failed, more than max_failed allows (%.0f "
+			"%%)%s%s: see `outcross show %s --rejected`, then run the same command "
+			"to go on",
+			u(s.failed), u(asked), 100 * run->plan->max_failed, s.note[0] ? "; " : "",
+			s.note, run->dir);
 	return rc;
 }
