@@ -7,6 +7,8 @@
 #include "loop/rehearse.h"
 #include "plan/run.h"
 
+#define SHOWN_BYTES 160 /* of a field, under --show */
+
 static void say(void *user, const char *text)
 {
 	struct oc_cli *cli = user;
@@ -45,6 +47,52 @@ static void progress(void *user, const struct oc_run_status *s)
 		oc_buf_printf(&line, "  %s", s->note);
 	oc_progress_show(&cli->progress, oc_buf_cstr(&line));
 	oc_buf_fini(&line);
+}
+
+/* right  What is 25 + 81?  106 */
+static void made(void *user, const char *recipe, const struct oc_row *row)
+{
+	struct oc_cli *cli = user;
+	const char *only = oc_arg_str(cli, "show", NULL), *mark = "kept", *colour = "32";
+	struct oc_str rule = {0};
+	struct oc_buf line = {0};
+	size_t i, n;
+	yyjson_val *key, *v, *root = row->root;
+	struct oc_err ignored = {0};
+	struct oc_arena *arena;
+
+	if (strcmp(only, recipe) != 0 && strcmp(only, "all") != 0)
+		return;
+	if (row->fate != OC_LIVE && row->verdict_n)
+		rule = row->verdicts[row->verdict_n - 1].rule;
+	if (row->fate == OC_REJECTED) {
+		mark = "fell";
+		colour = "31";
+	} else if (row->fate == OC_HELD) {
+		mark = "held";
+		colour = "33";
+	} else if (row->fate == OC_UNUSED) {
+		mark = "over";
+		colour = "2";
+	}
+	arena = oc_arena_new();
+	if (!root) /* a reply that could not be read: its text */
+		root = oc_json_parse(arena, row->raw, &ignored);
+	oc_buf_printf(&line, cli->progress.colour ? "\033[%sm%s\033[0m" : "%.0s%s", colour, mark);
+	yyjson_obj_foreach(root, i, n, key, v)
+	{
+		if (!yyjson_is_str(v))
+			continue;
+		oc_buf_puts(&line, "  ");
+		struct oc_str text = oc_json_str(v);
+		for (size_t k = 0; k < text.len && k < SHOWN_BYTES; k++)
+			oc_buf_putc(&line, (unsigned char)text.p[k] < ' ' ? ' ' : text.p[k]);
+	}
+	if (rule.len)
+		oc_buf_printf(&line, "  (%.*s)", OC_ARG(rule));
+	oc_progress_say(&cli->progress, oc_buf_cstr(&line));
+	oc_buf_fini(&line);
+	oc_arena_free(arena);
 }
 
 static void summary(struct oc_buf *b, const struct oc_run_result *r)
@@ -99,6 +147,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		.user = cli,
 		.progress = progress,
 		.say = say,
+		.made = oc_arg_bool(cli, "show") && !cli->quiet && !cli->json ? made : NULL,
 		.hooks = {.rehearse = oc_rehearse_run},
 	};
 	struct oc_run_result *result = oc_zalloc(1, sizeof *result);
@@ -158,6 +207,11 @@ static const struct oc_flag flags[] = {
 	{.name = "verdicts",
          .type = OC_OPT_BOOL,
          .help = "kept rows carry every verdict in the lineage"},
+	{.name = "show",
+         .type = OC_OPT_STR,
+         .arg = "RECIPE",
+         .help = "print the rows of this step of `generate` as the model makes them, with what "
+                 "became of each; `all`: of every step"},
 	{.name = "force",
          .letter = 'f',
          .type = OC_OPT_BOOL,

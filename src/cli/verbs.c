@@ -7,6 +7,7 @@
 	X(run)                                                                                     \
 	X(generate)                                                                                \
 	X(status)                                                                                  \
+	X(report)                                                                                  \
 	X(review)                                                                                  \
 	X(show)                                                                                    \
 	X(why)                                                                                     \

@@ -89,6 +89,8 @@ int oc_recipe_open(struct oc_recipe **out, const struct oc_recipe_in *in, struct
 	r->name = oc_arena_str(r->arena, oc_str(in->env->name)).p;
 	r->source = in->source;
 	r->limit = in->limit;
+	r->tell = in->made;
+	r->tell_user = in->user;
 	/* the caller's values may go before we do */
 	struct oc_buf copy = {0};
 	oc_json_write(&copy, in->opts);
@@ -335,6 +337,8 @@ int oc_recipe_next(struct oc_recipe *r, struct oc_batch *batch, struct oc_err *e
 			    (batch->row_n && bytes + from->raw.len > OC_BATCH_BYTES))
 				return 1;
 			oc_row_copy(oc_batch_add(batch), from, batch->arena);
+			if (r->tell)
+				r->tell(r->tell_user, from);
 			bytes += from->raw.len;
 			r->made_at++;
 		}

@@ -52,6 +52,9 @@ struct oc_recipe_in {
 	 * not by the step's name, so that renaming a step pays for nothing again. */
 	uint32_t ordinal;
 	uint64_t limit; /* at most so many requests (plan --trial), 0 = all */
+	/* Told of every row with its fate as soon as it is made, in row order. May be NULL. */
+	void (*made)(void *user, const struct oc_row *row);
+	void *user;
 };
 
 struct oc_recipe;

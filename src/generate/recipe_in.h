@@ -78,6 +78,8 @@ struct oc_recipe {
 		uint64_t rounds, requests, replies, failed, not_sent, cut, raised;
 		uint64_t made, readable, kept, held, unused, prompt_tokens, completion_tokens;
 	} count;
+	void (*tell)(void *user, const struct oc_row *row); /* of every row; NULL: nobody */
+	void *tell_user;
 	uint64_t failed_in_row;
 	struct oc_rule_count *rule; /* (rule_n), in order of first use */
 	size_t rule_n;

@@ -147,6 +147,14 @@ struct leg_feed {
 	struct oc_env env; /* of the open recipe */
 };
 
+static void tell(void *user, const struct oc_row *row)
+{
+	const struct leg_feed *f = user;
+	const struct oc_run_opts *opts = f->run->opts;
+
+	opts->made(opts->user, f->run->plan->generate[f->at].name, row);
+}
+
 static int recipe_open(struct leg_feed *f, struct oc_err *err)
 {
 	const struct oc_plan_step *step = &f->run->plan->generate[f->at];
@@ -170,6 +178,8 @@ static int recipe_open(struct leg_feed *f, struct oc_err *err)
 		.source = f->run->plan->source_n + f->at,
 		.ordinal = ordinal,
 		.limit = f->run->opts->trial,
+		.made = f->run->opts->made ? tell : NULL,
+		.user = f,
 	};
 	return oc_recipe_open(&f->recipe, &in, err) ? oc_fail_in(err, step->where) : 0;
 }

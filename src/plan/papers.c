@@ -14,7 +14,8 @@
 #include "report/report.h"
 #include "stat/interval.h"
 
-#define FALLEN_EXAMPLES 5
+#define FALLEN_EXAMPLES  5
+#define WAITING_EXAMPLES 60
 
 static unsigned long long u(uint64_t v)
 {
@@ -195,6 +196,44 @@ static void spend(struct oc_run *run, struct oc_buf *b)
 	oc_buf_putc(b, '}');
 }
 
+/* The first rows that wait, each beside the nearest real one; closes the object. */
+static int waiting(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
+{
+	struct oc_arena *arena = oc_arena_new();
+	char path[PATH_MAX], *line = NULL;
+	size_t cap = 0;
+	ssize_t len;
+	int rc = 0;
+	FILE *f = run->waiting ? fopen(oc_run_path(run, path, "review-queue.jsonl"), "re") : NULL;
+
+	oc_buf_puts(b, ",\"rows\":[");
+	for (unsigned n = 0; f && n < WAITING_EXAMPLES && (len = getline(&line, &cap, f)) > 0;
+	     n++) {
+		oc_arena_reset(arena);
+		yyjson_val *v = oc_json_parse(arena, (struct oc_str){line, (size_t)len}, err);
+		if (!v) {
+			rc = oc_fail_in(err, path);
+			break;
+		}
+		oc_buf_puts(b, n ? ",{\"key\":" : "{\"key\":");
+		oc_buf_json(b, oc_json_get_str(v, "key"));
+		put_str(b, "rule", oc_json_get_str(v, "rule"));
+		put_name(b, "row");
+		oc_json_write(b, oc_json_get(v, "row"));
+		if (oc_json_get(v, "nearest")) {
+			put_name(b, "nearest");
+			oc_json_write(b, oc_json_get(v, "nearest"));
+		}
+		oc_buf_putc(b, '}');
+	}
+	oc_buf_puts(b, "]}");
+	if (f)
+		fclose(f);
+	free(line);
+	oc_arena_free(arena);
+	return rc;
+}
+
 static int review(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 {
 	struct oc_people *people;
@@ -213,8 +252,8 @@ static int review(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 	oc_buf_double(b, low);
 	oc_buf_puts(b, ",\"high\":");
 	oc_buf_double(b, high);
-	oc_buf_printf(b, ",\"confidence\":0.95,\"waiting\":%llu}", u(run->waiting));
-	return 0;
+	oc_buf_printf(b, ",\"confidence\":0.95,\"waiting\":%llu", u(run->waiting));
+	return waiting(run, b, err);
 }
 
 /* ------------------------------------------------------------------- fallen */

@@ -36,6 +36,9 @@ struct oc_run_opts {
 	uint64_t trial;    /* requests each recipe may send, 0 = all */
 	struct oc_run_hooks hooks;
 	void *user;
+	/* Told of every row that a recipe makes, as soon as it is made; it may fall later. May be
+	 * NULL. */
+	void (*made)(void *user, const char *recipe, const struct oc_row *row);
 	/* Called at most ten times a second, and at every change of phase. May be NULL. */
 	void (*progress)(void *user, const struct oc_run_status *status);
 	/* Something a person should read before money is spent (the mix, what changed). May be

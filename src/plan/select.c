@@ -161,6 +161,7 @@ struct queue {
 	struct oc_rouge *index;
 	struct oc_arena *arena;     /* of the index's texts */
 	struct oc_str *keys, *rows; /* (n) real rows in the index */
+	uint64_t *begins;           /* (n) hashes of their first texts, 0 = none */
 	uint32_t n;
 	uint64_t queued;
 	bool filling;
@@ -170,6 +171,20 @@ static struct oc_words tokens_of(struct oc_arena *a, struct oc_row *row)
 {
 	struct oc_str text = oc_view_text(row, OC_LIT(""));
 	return oc_text_rouge(a, oc_text_lower(a, text));
+}
+
+/* Hash of the row's first member that is a text; 0 when it has none. */
+static uint64_t begin_of(const struct oc_row *row)
+{
+	size_t i, n;
+	yyjson_val *key, *v;
+
+	yyjson_obj_foreach(row->root, i, n, key, v)
+	{
+		if (yyjson_is_str(v) && yyjson_get_len(v))
+			return oc_hash64(yyjson_get_str(v), yyjson_get_len(v), 0);
+	}
+	return 0;
 }
 
 static int index_row(struct selecting *s, struct oc_row *row, uint64_t number, struct oc_err *err)
@@ -184,8 +199,33 @@ static int index_row(struct selecting *s, struct oc_row *row, uint64_t number, s
 	struct oc_words words = tokens_of(row->arena, row);
 	oc_rouge_add(q->index, &words);
 	q->keys[q->n] = oc_arena_str(q->arena, row->ped.key);
+	q->begins[q->n] = begin_of(row);
 	q->rows[q->n++] = oc_arena_str(q->arena, row->raw);
 	return 0;
+}
+
+/*
+ * The real row to stand beside a waiting one: the first that begins with the same text (the same
+ * question or instruction, so that two answers to it can be compared), else the most similar.
+ */
+static bool find_nearest(struct queue *q, struct oc_row *row, struct oc_rouge_hit *hit,
+                         struct oc_err *err)
+{
+	struct oc_words words = tokens_of(row->arena, row);
+	uint64_t begin = begin_of(row);
+	double mean;
+
+	for (uint32_t i = 0; begin && i < q->n; i++) {
+		if (q->begins[i] != begin)
+			continue;
+		struct oc_row other = {.raw = q->rows[i], .arena = row->arena};
+		if (oc_row_parse(&other, err))
+			break;
+		struct oc_words theirs = tokens_of(row->arena, &other);
+		*hit = (struct oc_rouge_hit){i, oc_rouge_l(&words, &theirs)};
+		return true;
+	}
+	return oc_rouge_top(q->index, &words, hit, 1, &mean) > 0;
 }
 
 static int queue_row(struct selecting *s, struct oc_row *row, uint64_t number, struct oc_err *err)
@@ -215,10 +255,8 @@ static int queue_row(struct selecting *s, struct oc_row *row, uint64_t number, s
 	oc_buf_puts(&q->text, ",\"lineage\":");
 	oc_pedigree_write(&q->text, row);
 	if (q->n && q->queued < NEAREST_ROWS) {
-		struct oc_words words = tokens_of(row->arena, row);
 		struct oc_rouge_hit hit;
-		double mean;
-		if (oc_rouge_top(q->index, &words, &hit, 1, &mean)) {
+		if (find_nearest(q, row, &hit, err)) {
 			oc_buf_puts(&q->text, ",\"nearest\":{\"key\":");
 			oc_buf_json(&q->text, q->keys[hit.item]);
 			oc_buf_puts(&q->text, ",\"rouge_l\":");
@@ -242,6 +280,7 @@ static int write_queue(struct selecting *s, struct oc_err *err)
 	s->sel->queue = &q;
 	if (s->run->waiting) {
 		q.keys = oc_alloc(NEAREST_REAL * sizeof *q.keys);
+		q.begins = oc_alloc(NEAREST_REAL * sizeof *q.begins);
 		q.rows = oc_alloc(NEAREST_REAL * sizeof *q.rows);
 		rc = each_row(s, index_row, err) || each_row(s, queue_row, err) ? -1 : 0;
 	}
@@ -250,6 +289,7 @@ static int write_queue(struct selecting *s, struct oc_err *err)
 		                   q.text.len, err);
 	s->sel->queue = NULL;
 	free(q.keys);
+	free(q.begins);
 	free(q.rows);
 	oc_buf_fini(&q.text);
 	oc_rouge_free(q.index);

@@ -20,7 +20,8 @@
  *   spend     {money, prompt_tokens, completion_tokens, seconds, sent, cached, failed}
  *   recipes   {NAME: facts of the recipe (generate/recipe.h)}
  *   mix       facts of mix/mix.h, or absent
- *   review    {mode, seen, defects, low, high, confidence, waiting}
+ *   review    {mode, seen, defects, low, high, confidence, waiting,
+ *              rows: [{key, rule, row, nearest}]} the first that wait
  *   rehearsal facts of loop/loop.h, or absent
  *   examples  [{key, row, nearest: {key, rouge_l, row}}] machine-made rows, at random
  *   fallen    [{step, rule, n, examples: [{key, row | base64}]}]
@@ -34,6 +35,13 @@
 
 /* One self-contained page: no script needed, no outside resource, light and dark, phone to desk. */
 int oc_report_html(struct oc_buf *out, yyjson_val *facts, struct oc_err *err);
+
+/*
+ * The same for a terminal of 80 columns: one part of it ("recipes", "waiting", "rehearsal") or,
+ * with "summary", a few lines on all. False: there is no such part.
+ */
+bool oc_report_text(struct oc_buf *out, yyjson_val *facts, struct oc_str part);
+#define OC_REPORT_PARTS "summary|recipes|waiting|rehearsal"
 
 /* The data set card: the hub's YAML header, then the text. */
 int oc_report_card(struct oc_buf *out, yyjson_val *facts, struct oc_err *err);

@@ -394,7 +394,48 @@ void oc_section_recipes(struct oc_buf *b, yyjson_val *facts)
 	}
 }
 
+static void card(struct oc_buf *b, const char *title, struct oc_str key, yyjson_val *row)
+{
+	oc_buf_printf(b, "<div class=\"card\"><h3>%s ", title);
+	oc_html_text(b, key);
+	oc_buf_puts(b, "</h3>");
+	oc_html_row(b, row);
+	oc_buf_puts(b, "</div>");
+}
+
+/* A row beside the nearest real one. */
+static void beside(struct oc_buf *b, const char *title, yyjson_val *e)
+{
+	yyjson_val *near = oc_json_get(e, "nearest");
+	char label[48];
+
+	oc_buf_puts(b, "<div class=\"pair\">");
+	card(b, title, oc_json_get_str(e, "key"), oc_json_get(e, "row"));
+	if (near) {
+		snprintf(label, sizeof label, "nearest real, ROUGE-L %.2f:", num(near, "rouge_l"));
+		card(b, label, oc_json_get_str(near, "key"), oc_json_get(near, "row"));
+	}
+	oc_buf_puts(b, "</div>\n");
+}
+
 /* -------------------------------------------------------------------- people */
+
+#define WAITING_OPEN 6 /* shown; the others unfold */
+
+static void waiting(struct oc_buf *b, yyjson_val *facts)
+{
+	yyjson_val *rows = oc_json_path(facts, OC_LIT("review.rows")), *e;
+	size_t i, n;
+
+	yyjson_arr_foreach(rows, i, n, e)
+	{
+		if (i == WAITING_OPEN)
+			oc_buf_printf(b, "<details><summary>%zu more</summary>\n", n - i);
+		beside(b, "waits:", e);
+	}
+	if (n > WAITING_OPEN)
+		oc_buf_puts(b, "</details>\n");
+}
 
 void oc_section_people(struct oc_buf *b, yyjson_val *facts)
 {
@@ -405,6 +446,7 @@ void oc_section_people(struct oc_buf *b, yyjson_val *facts)
 		oc_buf_puts(b, "<p>Nobody has reviewed rows of this run; ");
 		oc_html_count(b, num(facts, "review.waiting"));
 		oc_buf_puts(b, " wait.</p>\n");
+		waiting(b, facts);
 		return;
 	}
 	oc_buf_puts(b, "<p>People saw ");
@@ -417,18 +459,10 @@ void oc_section_people(struct oc_buf *b, yyjson_val *facts)
 	              100 * num(facts, "review.high"));
 	oc_html_count(b, num(facts, "review.waiting"));
 	oc_buf_puts(b, " wait.</p>\n");
+	waiting(b, facts);
 }
 
 /* --------------------------------------------------- examples, what fell, sources */
-
-static void card(struct oc_buf *b, const char *title, struct oc_str key, yyjson_val *row)
-{
-	oc_buf_printf(b, "<div class=\"card\"><h3>%s ", title);
-	oc_html_text(b, key);
-	oc_buf_puts(b, "</h3>");
-	oc_html_row(b, row);
-	oc_buf_puts(b, "</div>");
-}
 
 void oc_section_examples(struct oc_buf *b, yyjson_val *facts)
 {
@@ -441,16 +475,7 @@ void oc_section_examples(struct oc_buf *b, yyjson_val *facts)
 		            "<p class=\"soft\">No machine-made row is in the train split.</p>\n");
 	yyjson_arr_foreach(oc_json_get(facts, "examples"), i, n, e)
 	{
-		yyjson_val *near = oc_json_get(e, "nearest");
-		oc_buf_puts(b, "<div class=\"pair\">");
-		card(b, "made", oc_json_get_str(e, "key"), oc_json_get(e, "row"));
-		if (near) {
-			char title[48];
-			snprintf(title, sizeof title,
-			         "nearest real, ROUGE-L %.2f:", num(near, "rouge_l"));
-			card(b, title, oc_json_get_str(near, "key"), oc_json_get(near, "row"));
-		}
-		oc_buf_puts(b, "</div>\n");
+		beside(b, "made", e);
 	}
 	if (n) {
 		oc_buf_puts(b, "<p class=\"soft\">A row's whole life: <code>outcross why ");
