@@ -39,7 +39,7 @@ static struct oc_row *row_of(struct oc_batch *batch, const char *text)
 /* The number in the only bin that holds a row. */
 static double bin_start_of(const char *text)
 {
-	struct oc_measures *m = oc_measures_new();
+	struct oc_measures *m = oc_measures_new(false);
 	struct oc_batch *batch = oc_batch_new(1);
 	struct oc_arena *a = oc_arena_new();
 	double start = -1;
@@ -90,7 +90,7 @@ static void lengths_count_words(void **state)
 
 static void founders_are_shared_evenly(void **state)
 {
-	struct oc_measures *m = oc_measures_new();
+	struct oc_measures *m = oc_measures_new(false);
 	struct oc_batch *batch = oc_batch_new(8);
 	struct oc_arena *a = oc_arena_new();
 	struct oc_str two[] = {OC_LIT("s:0"), OC_LIT("s:1")};

@@ -33,6 +33,8 @@ struct oc_measures {
 	bool depth_at_least;
 	struct founders founders;
 	double mass, squares;
+	bool unique;      /* every real row goes out once, and nothing descends from one */
+	uint64_t lone;    /* real rows counted without the table, because of that */
 	uint64_t without; /* rows that descend from no real row */
 	struct {
 		struct oc_str name;
@@ -44,9 +46,11 @@ struct oc_measures {
 	unsigned example_n;
 };
 
-struct oc_measures *oc_measures_new(void)
+struct oc_measures *oc_measures_new(bool unique)
 {
 	struct oc_measures *m = oc_zalloc(1, sizeof *m);
+
+	m->unique = unique;
 	m->arena = oc_arena_new();
 	return m;
 }
@@ -97,7 +101,8 @@ static uint32_t words_in(struct oc_str s)
 		uint64_t x;
 		memcpy(&x, s.p + i, sizeof x);
 		uint64_t text = (((x & low) + 0x5f5f5f5f5f5f5f5f) | x) & high;
-		n += (uint32_t)__builtin_popcountll(text & ~(text << 8 | before));
+		uint64_t starts = (text & ~(text << 8 | before)) >> 7;
+		n += (uint32_t)(starts * 0x0101010101010101 >> 56); /* sum of the bytes */
 		before = text >> 56;
 	}
 	for (; i < s.len; i++) {
@@ -222,8 +227,11 @@ void oc_measures_count(struct oc_measures *m, const struct oc_row *row)
 		founder_add(m, p->key, 1);
 	else if (!p->founder_n)
 		m->without++;
-	for (uint32_t i = 0; i < p->founder_n; i++)
-		founder_add(m, p->founders[i], 1.0 / p->founder_n);
+	if (m->unique && p->origin == OC_REAL)
+		m->lone++;
+	else
+		for (uint32_t i = 0; i < p->founder_n; i++)
+			founder_add(m, p->founders[i], 1.0 / p->founder_n);
 	if (p->origin == OC_SYNTHETIC)
 		example_add(m, row);
 }
@@ -247,8 +255,9 @@ void oc_measures_write(const struct oc_measures *m, struct oc_buf *b)
 			any = true;
 		}
 	oc_buf_printf(b, "],\"founders\":{\"distinct\":%llu,\"effective\":",
-	              (unsigned long long)m->founders.n);
-	oc_buf_double(b, m->squares > 0 ? m->mass * m->mass / m->squares : 0);
+	              (unsigned long long)(m->founders.n + m->lone));
+	double mass = m->mass + (double)m->lone, squares = m->squares + (double)m->lone;
+	oc_buf_double(b, squares > 0 ? mass * mass / squares : 0);
 	oc_buf_printf(b, ",\"rows_without\":%llu},\"lengths\":{\"unit\":\"words\",\"from\":[",
 	              (unsigned long long)m->without);
 	for (unsigned i = 0; i < BIN_N; i++)

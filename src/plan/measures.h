@@ -9,7 +9,8 @@
 
 struct oc_measures;
 
-struct oc_measures *oc_measures_new(void);
+/* `unique`: no row is repeated and none descends from another, so founders need no table. */
+struct oc_measures *oc_measures_new(bool unique);
 void oc_measures_free(struct oc_measures *m);
 /* Any thread, once per row that goes out, before its format is changed: lengths. */
 void oc_measures_row(struct oc_measures *m, struct oc_row *row);

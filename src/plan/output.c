@@ -336,7 +336,7 @@ static void output_init(struct output *o, struct oc_run *run)
 	o->run = run;
 	o->format = format.len ? oc_format_parse(format) : -1;
 	o->columns = oc_columns_new(oc_json_get(run->plan->output, "columns"));
-	o->measures = oc_measures_new();
+	o->measures = oc_measures_new(o->sources != NULL);
 }
 
 static void output_fini(struct output *o)

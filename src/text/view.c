@@ -138,7 +138,13 @@ struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text)
 
 	while (p < end) {
 		const char *from = p;
-		uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++ : oc_utf8_next(&p, end);
+		unsigned char b = (unsigned char)*p;
+		if (b > ' ' && b < 0x80) { /* nearly all bytes of nearly all texts */
+			start = start ? start : p;
+			p++;
+			continue;
+		}
+		uint32_t c = b < 0x80 ? (unsigned char)*p++ : oc_utf8_next(&p, end);
 		if (!oc_is_space(c)) {
 			start = start ? start : from;
 		} else if (start) {
