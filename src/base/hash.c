@@ -21,6 +21,26 @@ void oc_hash128_hex(struct oc_hash128 h, char out[33])
 	snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.hi, (unsigned long long)h.lo);
 }
 
+bool oc_hash128_parse(struct oc_str hex, struct oc_hash128 *h)
+{
+	uint64_t part[2] = {0, 0};
+
+	if (hex.len != 32)
+		return false;
+	for (size_t i = 0; i < 32; i++) {
+		char c = hex.p[i];
+		unsigned digit = c >= '0' && c <= '9'   ? (unsigned)(c - '0')
+		                 : c >= 'a' && c <= 'f' ? (unsigned)(c - 'a') + 10
+		                                        : 16;
+		if (digit > 15)
+			return false;
+		part[i / 16] = part[i / 16] << 4 | digit;
+	}
+	h->hi = part[0];
+	h->lo = part[1];
+	return true;
+}
+
 struct oc_hasher *oc_hasher_new(void)
 {
 	XXH3_state_t *s = XXH3_createState();

@@ -3,7 +3,7 @@
 #define BASE_HASH_H
 
 #include <stddef.h>
-#include <stdint.h>
+#include "base/str.h"
 
 struct oc_hash128 {
 	uint64_t lo, hi;
@@ -12,6 +12,7 @@ struct oc_hash128 {
 uint64_t oc_hash64(const void *p, size_t len, uint64_t seed);
 struct oc_hash128 oc_hash128(const void *p, size_t len);
 void oc_hash128_hex(struct oc_hash128 h, char out[33]); /* 32 digits and a NUL, big end first */
+bool oc_hash128_parse(struct oc_str hex, struct oc_hash128 *h); /* and back; false: not 32 digits */
 
 /* Hashing while reading: XXH3-128 of a stream. */
 struct oc_hasher;

@@ -1,30 +1,37 @@
-/* outcross plan: checks everything that costs nothing, and says what a run would do. */
+/* outcross plan: checks everything that costs nothing, and says what a run would do; with --trial
+ * it spends a little and says it better. */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
+#include "cli/plan_show.h"
 #include "cli/verb.h"
 #include "data/format.h"
 #include "data/row.h"
 #include "llm/gguf.h"
 #include "llm/gguf_file.h"
+#include "llm/openai.h"
 #include "loop/loop.h"
-#include "plan/forecast.h"
-#include "plan/look.h"
-#include "plan/plan.h"
+#include "net/http.h"
 
 static const struct oc_flag flags[] = {
 	{.name = "expand",
          .type = OC_OPT_BOOL,
          .help = "print the plan in full: every default, recipes as visible steps"},
+	{.name = "trial",
+         .type = OC_OPT_INT,
+         .arg = "N",
+         .min = 1,
+         .max = 1e6,
+         .help = "send N requests of each recipe and pay for them; show what came back, and "
+                 "forecast from it"},
+	{.name = "connect",
+         .type = OC_OPT_BOOL,
+         .help = "see whether each endpoint can be reached and takes the key; costs nothing"},
 	{0},
 };
 
-/* What the sources turned out to be. */
-struct checked {
-	struct oc_plan *plan;
-	struct oc_look *looks; /* (plan->source_n) */
-	struct oc_forecast_plan forecast;
-};
+#define RATE_REPLIES 20 /* fewer say nothing about a rate */
 
 /* Does the first row have the shape the plan says? */
 static int check_format(const struct oc_plan *plan, const struct oc_plan_source *s,
@@ -101,184 +108,126 @@ static int check_model(const struct oc_plan *plan, const struct oc_plan_model *m
 	return 0;
 }
 
-/* ------------------------------------------------------------------ printing */
+/* Does the endpoint answer? A question with nothing in it is refused by every server: it costs
+ * nothing, but shows whether the address and the key are right. */
+struct knock {
+	int status;
+	char why[200];
+	bool done;
+};
 
-static void print_rows(struct oc_buf *b, const struct oc_look *look)
+static void knocked(void *user, struct oc_http_reply *reply)
 {
-	char n[32];
+	struct knock *k = user;
 
-	if (look->rows == 0)
-		oc_buf_puts(b, "not looked at");
-	else if (look->whole)
-		oc_buf_printf(b, "%s rows", oc_human_count((double)look->rows, n));
+	k->done = true;
+	k->status = reply->fault == OC_HTTP_OK ? reply->status : 0;
+	if (reply->fault != OC_HTTP_OK)
+		snprintf(k->why, sizeof k->why, "%s", reply->why ? reply->why : "no reply");
+}
+
+static struct oc_http_headers *knock_headers(const struct oc_plan *plan,
+                                             const struct oc_plan_model *m)
+{
+	struct oc_http_headers *headers = oc_http_headers_new();
+	struct oc_str env = oc_json_get_str(m->opts, "key_env"),
+		      header = oc_json_get_str(m->opts, "key_header");
+	const char *key = env.len ? getenv(oc_arena_str(plan->arena, env).p) : NULL;
+
+	oc_http_headers_add(headers, "Content-Type", "application/json");
+	if (key) {
+		bool bearer = header.len == 0 || oc_str_is(header, "Authorization");
+		oc_http_headers_add(
+			headers, header.len ? oc_arena_str(plan->arena, header).p : "Authorization",
+			bearer ? oc_arena_printf(plan->arena, "Bearer %s", key).p : key);
+	}
+	return headers;
+}
+
+static int connect_model(struct oc_cli *cli, const struct oc_plan *plan,
+                         const struct oc_plan_model *m, struct oc_err *err)
+{
+	struct oc_str base = oc_json_get_str(m->opts, "base"),
+		      env = oc_json_get_str(m->opts, "base_env");
+	const char *from_env = env.len ? getenv(oc_arena_str(plan->arena, env).p) : NULL;
+	struct oc_http_opts opts = {.max_connections = 1,
+	                            .connect_timeout = 10,
+	                            .body_cap = 1 << 20,
+	                            .agent = "outcross"};
+	struct oc_http *http = NULL;
+	struct oc_http_headers *headers = knock_headers(plan, m);
+	struct knock k = {0};
+	int rc = -1;
+
+	if (from_env && *from_env)
+		base = oc_str(from_env);
+	while (base.len && base.p[base.len - 1] == '/')
+		base.len--;
+	struct oc_str url = oc_arena_printf(plan->arena, "%.*s/chat/completions", OC_ARG(base));
+	struct oc_http_request req = {.url = url.p,
+	                              .body = OC_LIT("{}"),
+	                              .headers = headers,
+	                              .timeout = 20,
+	                              .done = knocked,
+	                              .user = &k};
+	if (oc_http_open(&http, &opts, err) < 0 || oc_http_post(http, &req, err) < 0)
+		goto out;
+	while (!k.done)
+		if (oc_http_run(http, 200, err) < 0)
+			goto out;
+	if (k.status == 0)
+		rc = oc_fail(err, OC_NET, m->name, "%.*s cannot be reached: %s", OC_ARG(base),
+		             k.why);
+	else if (k.status == 401 || k.status == 403)
+		rc = oc_fail(err, OC_NET, m->name, "%.*s refuses the key (status %d)", OC_ARG(base),
+		             k.status);
+	else if (k.status == 404)
+		rc = oc_fail(
+			err, OC_NET, m->name,
+			"%.*s answers, but has no chat/completions (status 404): `base` should "
+			"end in /v1 with most servers",
+			OC_ARG(base));
 	else
-		oc_buf_printf(b, "about %s rows", oc_human_count(look->estimate, n));
-	if (look->bad)
-		oc_buf_printf(b, ", %llu of the first %llu bad", (unsigned long long)look->bad,
-		              (unsigned long long)look->rows);
+		rc = 0;
+	if (rc == 0)
+		oc_log(cli->ctx, OC_LOG_INFO, "%s: %.*s can be reached", m->name, OC_ARG(base));
+out:
+	oc_http_headers_free(headers);
+	oc_http_close(http);
+	return rc;
 }
 
-static void print_source(struct oc_buf *b, const struct oc_plan_source *s,
-                         const struct oc_look *look)
+/* Replies a second of the newest run of this name that has any. */
+static void look_at_runs(struct oc_plan_checked *c)
 {
-	oc_buf_printf(b, "  %-16s %-6s %-10s ", s->name, s->def->name,
-	              s->lineage ? "lineage" : oc_origin_name(s->origin));
-	print_rows(b, look);
-	if (s->licence.len)
-		oc_buf_printf(b, ", %.*s", OC_ARG(s->licence));
-	if (s->origin == OC_REAL && s->attest.len)
-		oc_buf_printf(b, ", attested by %.*s", OC_ARG(s->attest));
-	else if (s->collected.len)
-		oc_buf_printf(b, ", collected %.*s", OC_ARG(s->collected));
-	oc_buf_putc(b, '\n');
-	if (s->origin_why)
-		oc_buf_printf(b, "  %-16s   counts as unknown: %s\n", "", s->origin_why);
-	if (look->bad)
-		oc_buf_printf(b, "  %-16s   first bad %.*s\n", "", OC_ARG(look->first_bad));
-}
+	const char *base = c->plan->base_dir && c->plan->base_dir[0] ? c->plan->base_dir : ".";
+	struct oc_err quiet = {0};
 
-static void print_steps(struct oc_buf *b, const char *key, const struct oc_plan_step *steps,
-                        unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		oc_buf_printf(b, "%-10s %-16s", i ? "" : key, steps[i].name);
-		if (strcmp(steps[i].name, steps[i].part) != 0)
-			oc_buf_printf(b, " (%s)", steps[i].part);
-		if (steps[i].def)
-			oc_buf_printf(b, " %s", steps[i].def->help ? steps[i].def->help : "");
-		if (steps[i].model)
-			oc_buf_printf(b, "%s model %s", steps[i].def ? "," : " asks",
-			              steps[i].model->name);
-		oc_buf_putc(b, '\n');
-	}
-}
-
-static void print_forecast(struct oc_buf *b, const struct checked *c)
-{
-	const struct oc_forecast_plan *f = &c->forecast;
-	double cap = oc_json_get_num(c->plan->budget, "money", 0);
-	char n[4][32];
-
-	if (f->step_n == 0) {
-		oc_buf_puts(b, "\nNo model is asked: a run costs nothing but time.\n");
-		return;
-	}
-	oc_buf_puts(b, "\nforecast\n");
-	for (unsigned i = 0; i < f->step_n; i++) {
-		const struct oc_forecast_step *s = &f->steps[i];
-		oc_buf_printf(
-			b,
-			"  %-16s about %s requests, %s prompt and %s completion tokens, up to "
-			"%s rows",
-			s->step->name, oc_human_count((double)s->need.requests, n[0]),
-			oc_human_short(s->need.prompt_tokens, n[1]),
-			oc_human_short(s->need.completion_tokens, n[2]),
-			oc_human_count((double)s->need.rows, n[3]));
-		if (s->money > 0)
-			oc_buf_printf(b, ", %.2f at list price", s->money);
-		oc_buf_putc(b, '\n');
-	}
-	if (f->partial)
-		oc_buf_puts(b,
-		            "  Only the first rows of the sources were looked at: recipes that use "
-		            "every row once ask more.\n");
-	if (cap > 0 && f->money > cap)
-		oc_buf_printf(
-			b, "  That is more than `budget: money` (%.2f): the run will stop there.\n",
-			cap);
-	oc_buf_puts(b,
-	            "  Replies that were paid for before cost nothing. Time: not measured yet.\n");
-}
-
-static void print_text(struct oc_buf *b, const struct checked *c)
-{
-	const struct oc_plan *p = c->plan;
-	char hash[33];
-
-	oc_hash128_hex(oc_plan_hash(p), hash);
-	oc_buf_printf(b, "plan %s is fine (%.12s)\n\nsources\n", p->name, hash);
-	for (unsigned i = 0; i < p->source_n; i++)
-		print_source(b, &p->sources[i], &c->looks[i]);
-	oc_buf_putc(b, '\n');
-	if (p->holdout)
-		oc_buf_printf(b,
-		              "holdout    %g %% of the real rows, at least %lld, at most %.0f %%, "
-		              "by %.*s\n",
-		              100 * oc_json_get_num(p->holdout, "share", 0),
-		              (long long)oc_json_get_int(p->holdout, "min", 0),
-		              100 * oc_json_get_num(p->holdout, "max_share", 0),
-		              OC_ARG(oc_json_get_str(p->holdout, "by")));
-	else
-		oc_buf_puts(b, "holdout    none: nothing will be measured on unseen rows\n");
-	print_steps(b, "generate", p->generate, p->generate_n);
-	print_steps(b, "verify", p->verify, p->verify_n);
-	print_steps(b, "curate", p->curate, p->curate_n);
-	oc_buf_printf(b, "review     %.*s\n", OC_ARG(oc_json_get_str(p->review, "mode")));
-	print_forecast(b, c);
-}
-
-static void json_steps(struct oc_buf *b, const char *key, const struct oc_plan_step *steps,
-                       unsigned n)
-{
-	oc_buf_printf(b, ",\"%s\":[", key);
-	for (unsigned i = 0; i < n; i++) {
-		oc_buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
-		oc_buf_json(b, oc_str(steps[i].name));
-		oc_buf_puts(b, ",\"part\":");
-		oc_buf_json(b, oc_str(steps[i].part));
-		oc_buf_putc(b, '}');
-	}
-	oc_buf_putc(b, ']');
-}
-
-static void print_json(struct oc_buf *b, const struct checked *c)
-{
-	const struct oc_plan *p = c->plan;
-	char hash[33];
-
-	oc_hash128_hex(oc_plan_hash(p), hash);
-	oc_buf_puts(b, "{\"name\":");
-	oc_buf_json(b, oc_str(p->name));
-	oc_buf_printf(b, ",\"hash\":\"%s\",\"sources\":[", hash);
-	for (unsigned i = 0; i < p->source_n; i++) {
-		const struct oc_plan_source *s = &p->sources[i];
-		const struct oc_look *l = &c->looks[i];
-		oc_buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
-		oc_buf_json(b, oc_str(s->name));
-		oc_buf_printf(b, ",\"type\":\"%s\",\"origin\":\"%s\",\"lineage\":%s,\"rows\":",
-		              s->def->name, oc_origin_name(s->origin),
-		              s->lineage ? "true" : "false");
-		if (l->rows == 0)
-			oc_buf_puts(b, "null");
-		else
-			oc_buf_double(b, (double)(uint64_t)l->estimate);
-		oc_buf_printf(b, ",\"exact\":%s,\"looked_at\":%llu,\"bad\":%llu",
-		              l->whole ? "true" : "false", (unsigned long long)l->rows,
-		              (unsigned long long)l->bad);
-		if (s->origin_why) {
-			oc_buf_puts(b, ",\"why_unknown\":");
-			oc_buf_json(b, oc_str(s->origin_why));
+	for (unsigned i = 1; i < 10000; i++) {
+		struct oc_buf text = {0};
+		char dir[sizeof c->rate_of], path[sizeof dir + 16], number[16] = "";
+		if (i > 1)
+			snprintf(number, sizeof number, "-%u", i);
+		snprintf(dir, sizeof dir, "%.3000s/runs/%.900s%s", base, c->plan->name, number);
+		snprintf(path, sizeof path, "%s/status.json", dir);
+		if (!oc_file_exists(dir))
+			return;
+		if (oc_file_read(path, 1 << 20, &text, &quiet) == 0) {
+			yyjson_val *v = oc_json_parse(c->plan->arena, oc_buf_view(&text), &quiet);
+			double replied = oc_json_get_num(oc_json_get(v, "requests"), "replied", 0),
+			       seconds = oc_json_get_num(v, "seconds", 0);
+			if (replied >= RATE_REPLIES && seconds > 0) {
+				c->rate = replied / seconds;
+				memcpy(c->rate_of, dir, sizeof dir);
+			}
 		}
-		oc_buf_putc(b, '}');
+		oc_buf_fini(&text);
 	}
-	oc_buf_putc(b, ']');
-	json_steps(b, "generate", p->generate, p->generate_n);
-	json_steps(b, "verify", p->verify, p->verify_n);
-	json_steps(b, "curate", p->curate, p->curate_n);
-	oc_buf_printf(b,
-	              ",\"forecast\":{\"requests\":%llu,\"rows\":%llu,\"prompt_tokens\":%.0f,"
-	              "\"completion_tokens\":%.0f,\"money\":",
-	              (unsigned long long)c->forecast.requests,
-	              (unsigned long long)c->forecast.rows, c->forecast.prompt_tokens,
-	              c->forecast.completion_tokens);
-	oc_buf_double(b, c->forecast.money);
-	oc_buf_printf(b, ",\"partial\":%s,\"seconds\":null}}\n",
-	              c->forecast.partial ? "true" : "false");
 }
 
 /* -------------------------------------------------------------------- verb */
 
-static int check(struct oc_cli *cli, struct checked *c, struct oc_err *err)
+static int check(struct oc_cli *cli, struct oc_plan_checked *c, struct oc_err *err)
 {
 	const struct oc_plan *p = c->plan;
 
@@ -289,12 +238,24 @@ static int check(struct oc_cli *cli, struct checked *c, struct oc_err *err)
 	for (unsigned i = 0; i < p->model_n; i++)
 		if (check_model(p, &p->models[i], err) < 0)
 			return -1;
-	return oc_plan_forecast(&c->forecast, cli->ctx, p, err);
+	if (oc_arg_bool(cli, "connect"))
+		for (unsigned i = 0; i < p->model_n; i++)
+			if (p->models[i].def == &oc_llm_openai &&
+			    connect_model(cli, p, &p->models[i], err) < 0)
+				return -1;
+	if (oc_plan_forecast(&c->forecast, cli->ctx, p, err) < 0)
+		return -1;
+	look_at_runs(c);
+	if (!oc_arg_bool(cli, "trial"))
+		return 0;
+	c->trial = oc_arena_zalloc(p->arena, sizeof *c->trial);
+	return oc_plan_trial(c->trial, cli->ctx, p, &c->forecast,
+	                     (uint64_t)oc_arg_num(cli, "trial", 1), err);
 }
 
 static int run(struct oc_cli *cli, struct oc_err *err)
 {
-	struct checked c = {0};
+	struct oc_plan_checked c = {0};
 	struct oc_buf b = {0};
 	int rc = -1;
 
@@ -308,9 +269,9 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		if (check(cli, &c, err) < 0)
 			goto out;
 		if (cli->json)
-			print_json(&b, &c);
+			oc_plan_show_json(&b, &c);
 		else
-			print_text(&b, &c);
+			oc_plan_show(&b, &c);
 	}
 	rc = oc_cli_out(&b, err);
 out:
@@ -321,12 +282,17 @@ out:
 
 const struct oc_verb oc_verb_plan = {
 	.name = "plan",
-	.help = "check a plan without spending anything, and say what a run would do",
-	.usage = "PLAN [--expand] [--json]",
+	.help = "check a plan, and say what a run would do and cost",
+	.usage = "PLAN [--trial N] [--connect] [--expand]",
 	.doc = "Reads the plan, the first rows of every source, and looks for keys and model "
 	       "files. "
 	       "Sends nothing. Exit status 2 when the plan is wrong, 3 when an input is, 7 when "
-	       "something is missing.",
+	       "something is missing.\n\n"
+	       "--trial N sends the first N requests of each recipe, as the run would, shows "
+	       "prompt, "
+	       "reply and verdict of each, and forecasts the run from them. Their replies are kept "
+	       "in the "
+	       "reply store: the run does not pay for them again. The plan's budget holds.",
 	.flags = flags,
 	.operand_min = 1,
 	.operand_max = 1,

@@ -56,7 +56,7 @@ bad 'outcross: help: --threads needs a value: N' help --threads
 bad 'outcross: help: --threads needs a number, not `two`' help --threads two
 bad 'outcross: help: --threads is 0, but must be from 1 to 1024' help -j0
 bad 'outcross: help: nothing is called `novelyt`; did you mean `novelty`?' help novelyt
-bad 'outcross: plan: something is missing; usage: outcross plan PLAN [--expand] [--json]' plan
+bad 'outcross: plan: something is missing; usage: outcross plan PLAN [--trial N] [--connect] [--expand]' plan
 bad 'outcross: init: `b` is one word too many; usage: outcross init [--from FILE] [-o PLAN]' init b
 bad '{"error":{"code":"USAGE","where":"help","message":"unknown option --mna; did you mean --man?","exit":2}}' \
 	help --json --mna

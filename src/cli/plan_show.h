@@ -1,0 +1,22 @@
+/* plan_show.h: what `outcross plan` found, as text and as JSON. */
+#ifndef CLI_PLAN_SHOW_H
+#define CLI_PLAN_SHOW_H
+
+#include "plan/forecast.h"
+#include "plan/look.h"
+#include "plan/plan.h"
+#include "plan/trial.h"
+
+struct oc_plan_checked {
+	struct oc_plan *plan;
+	struct oc_look *looks; /* (plan->source_n) */
+	struct oc_forecast_plan forecast;
+	struct oc_trial *trial; /* NULL = none was asked for */
+	double rate;            /* replies a second of an earlier run, 0 = there is none */
+	char rate_of[4096];     /* its folder */
+};
+
+void oc_plan_show(struct oc_buf *b, const struct oc_plan_checked *c);
+void oc_plan_show_json(struct oc_buf *b, const struct oc_plan_checked *c);
+
+#endif
