@@ -81,7 +81,10 @@ static void words_are_what_python_says(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct oc_batch *b = oc_batch_new(1);
 		struct oc_row *row = row_of(b, cases[i].json);
+		uint32_t count =
+			oc_view_word_count(row, OC_LIT("text")); /* before the list is made */
 		joined(oc_view_words(row, OC_LIT("text")), got);
+		assert_int_equal(count, oc_view_words(row, OC_LIT("text"))->n);
 		assert_string_equal(got, cases[i].words);
 		joined(oc_view_rouge(row, OC_LIT("text")), got);
 		assert_string_equal(got, cases[i].rouge);

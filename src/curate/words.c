@@ -313,7 +313,7 @@ static int judge_length(const struct words *w, struct oc_row *row)
 
 	if (w->min < 0 && w->max < 0)
 		return 0;
-	n = oc_view_words(row, w->field)->n;
+	n = oc_view_word_count(row, w->field);
 	low = w->min >= 0 && n < w->min;
 	high = w->max >= 0 && n > w->max;
 	oc_row_score(row, w->name,

@@ -223,15 +223,15 @@ void oc_measures_count(struct oc_measures *m, const struct oc_row *row)
 	m->depth_rows[depth]++;
 	m->depth_tokens[depth] += tokens;
 	m->depth_at_least |= p->depth_at_least;
-	if (!p->founder_n && p->origin == OC_REAL)
-		founder_add(m, p->key, 1);
-	else if (!p->founder_n)
-		m->without++;
-	if (m->unique && p->origin == OC_REAL)
+	if (p->origin == OC_REAL && m->unique)
 		m->lone++;
-	else
+	else if (p->founder_n)
 		for (uint32_t i = 0; i < p->founder_n; i++)
 			founder_add(m, p->founders[i], 1.0 / p->founder_n);
+	else if (p->origin == OC_REAL)
+		founder_add(m, p->key, 1);
+	else
+		m->without++;
 	if (p->origin == OC_SYNTHETIC)
 		example_add(m, row);
 }

@@ -348,6 +348,28 @@ const struct oc_words *oc_view_words(struct oc_row *row, struct oc_str field)
 	return f->words;
 }
 
+uint32_t oc_view_word_count(struct oc_row *row, struct oc_str field)
+{
+	struct face *f = face_of(row, field);
+	const char *p = f->text.p, *end = f->text.p + f->text.len;
+	bool inside = false;
+	uint32_t n = 0;
+
+	if (f->words)
+		return f->words->n;
+	while (p < end) {
+		unsigned char b = (unsigned char)*p;
+		bool word = b > ' ' && b < 0x80;
+		if (word)
+			p++;
+		else
+			word = !oc_is_space(b < 0x80 ? (unsigned char)*p++ : oc_utf8_next(&p, end));
+		n += word && !inside;
+		inside = word;
+	}
+	return n;
+}
+
 const struct oc_words *oc_view_rouge(struct oc_row *row, struct oc_str field)
 {
 	struct face *f = face_of(row, field);
