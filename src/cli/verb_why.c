@@ -186,7 +186,7 @@ const struct oc_verb oc_verb_why = {
 	.help = "a row's whole life: where it came from and what checked it",
 	.usage = "RUN ROW",
 	.doc = "ROW is a row's key (gsm8k:17), your own id of it, or its place (train:17 is line "
-               "17 "
+	       "17 "
 	       "of the train split). Shows where the row is now, its pedigree and verdicts, the "
 	       "bytes of its source read back from the file, the requests it was made by with "
 	       "prompt and reply from the reply store, what people said, and the same of every "

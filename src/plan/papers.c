@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "pipe/zframes.h"
+#include "plan/nearest.h"
 #include "plan/people.h"
 #include "plan/select.h"
 #include "report/report.h"
@@ -77,22 +78,131 @@ static void rows(const struct oc_tally *t, struct oc_buf *b)
 		u(t->rejected), u(t->merged), u(t->unused));
 }
 
+/* ------------------------------------------------------------------- fallen */
+
+struct fallen_group {
+	struct oc_str step, rule, lines[FALLEN_EXAMPLES];
+	uint64_t n;
+};
+
+struct fallen {
+	struct oc_arena *arena;
+	struct fallen_group *list;
+	unsigned n;
+};
+
+/* Step and rule of a line. A good row for which its recipe had no place fell by no rule. */
+static void reason(yyjson_val *v, struct oc_str *step_name, struct oc_str *rule)
+{
+	*step_name = oc_json_get_str(v, "step");
+	*rule = oc_json_get_str(v, "rule");
+	if (oc_str_is(oc_json_get_str(v, "fate"), "unused")) {
+		struct oc_str key = oc_json_get_str(v, "key");
+		const char *colon = memchr(key.p, ':', key.len);
+		*step_name = (struct oc_str){key.p, colon ? (size_t)(colon - key.p) : key.len};
+		*rule = OC_LIT("unused");
+	}
+}
+
+static int fallen_line(void *user, struct oc_str line, struct oc_err *err)
+{
+	struct fallen *f = user;
+	struct oc_arena *a = oc_arena_new();
+	yyjson_val *v = oc_json_parse(a, line, err);
+	unsigned i = 0;
+
+	if (v) {
+		struct oc_str s, r;
+		reason(v, &s, &r);
+		while (i < f->n &&
+		       !(oc_str_eq(f->list[i].step, s) && oc_str_eq(f->list[i].rule, r)))
+			i++;
+		if (i == f->n) {
+			f->list = oc_realloc(f->list, (f->n + 1) * sizeof *f->list);
+			memset(&f->list[f->n], 0, sizeof *f->list);
+			f->list[f->n].step = oc_arena_str(f->arena, s);
+			f->list[f->n++].rule = oc_arena_str(f->arena, r);
+		}
+		if (f->list[i].n++ < FALLEN_EXAMPLES) {
+			struct oc_buf b = {0};
+			oc_buf_puts(&b, "{\"key\":");
+			oc_buf_json(&b, oc_json_get_str(v, "key"));
+			const char *kind = oc_json_get(v, "row") ? "row" : "base64";
+			put_name(&b, kind);
+			oc_json_write(&b, oc_json_get(v, kind));
+			oc_buf_putc(&b, '}');
+			f->list[i].lines[f->list[i].n - 1] =
+				oc_arena_str(f->arena, oc_buf_view(&b));
+			oc_buf_fini(&b);
+		}
+	}
+	oc_arena_free(a);
+	return v ? 0 : -1;
+}
+
+static int fallen_read(struct oc_run *run, struct fallen *f, struct oc_err *err)
+{
+	char pattern[PATH_MAX];
+	glob_t found = {0};
+	int rc = 0;
+
+	glob(oc_run_path(run, pattern, "rejected-*.jsonl.zst"), 0, NULL, &found);
+	for (size_t i = 0; !rc && i < found.gl_pathc; i++)
+		rc = oc_zlines_each(found.gl_pathv[i], fallen_line, f, err);
+	globfree(&found);
+	return rc;
+}
+
+static void fallen_write(const struct fallen *f, struct oc_buf *b)
+{
+	oc_buf_puts(b, ",\"fallen\":[");
+	for (unsigned i = 0; i < f->n; i++) {
+		oc_buf_puts(b, i ? ",{\"step\":" : "{\"step\":");
+		oc_buf_json(b, f->list[i].step);
+		put_str(b, "rule", f->list[i].rule);
+		oc_buf_printf(b, ",\"n\":%llu,\"examples\":[", u(f->list[i].n));
+		for (unsigned k = 0; k < FALLEN_EXAMPLES && k < f->list[i].n; k++) {
+			if (k)
+				oc_buf_putc(b, ',');
+			oc_buf_str(b, f->list[i].lines[k]);
+		}
+		oc_buf_puts(b, "]}");
+	}
+	oc_buf_putc(b, ']');
+}
+
+static uint64_t fallen_unused(const struct fallen *f, const char *step_name)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (oc_str_is(f->list[i].step, step_name) && oc_str_is(f->list[i].rule, "unused"))
+			return f->list[i].n;
+	return 0;
+}
+
 /* -------------------------------------------------------------------- steps */
 
-static void step(struct oc_buf *b, const struct oc_tally *t, const char *name, const char *kind,
-                 const char *part, uint64_t came, uint64_t *travelling)
+/* One row of the flow: what came, what fell by which rule, what left it for another place. */
+struct flow {
+	struct oc_buf *b;
+	const struct oc_tally *t;
+	uint64_t travelling;
+};
+
+static void step(struct flow *f, const char *name, const char *kind, const char *part,
+                 uint64_t came, const char *left, uint64_t left_n)
 {
 	uint64_t fell = 0, undecided = 0, changed = 0, flagged = 0;
 	bool any = false, recipe = strcmp(kind, "recipe") == 0; /* its own stages: NAME.STAGE */
 	size_t len = strlen(name);
+	struct oc_buf *b = f->b;
 
 	oc_buf_puts(b, b->p[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
 	oc_buf_json(b, oc_str(name));
 	oc_buf_printf(b, ",\"kind\":\"%s\"", kind);
 	put_str(b, "part", oc_str(part));
 	oc_buf_puts(b, ",\"fell\":[");
-	for (unsigned i = 0; i < t->line_n; i++) {
-		const struct oc_tally_line *l = &t->lines[i];
+	for (unsigned i = 0; i < f->t->line_n; i++) {
+		const struct oc_tally_line *l = &f->t->lines[i];
 		if (strncmp(l->step, name, len) != 0 ||
 		    (l->step[len] && !(recipe && l->step[len] == '.')))
 			continue;
@@ -105,36 +215,58 @@ static void step(struct oc_buf *b, const struct oc_tally *t, const char *name, c
 			continue;
 		oc_buf_puts(b, any ? ",{\"rule\":" : "{\"rule\":");
 		oc_buf_json(b, oc_str(l->rule));
+		put_str(b, "step", oc_str(l->step));
 		oc_buf_printf(b, ",\"n\":%llu}", u(l->n));
 		fell += l->n;
 		any = true;
 	}
-	*travelling += came;
-	*travelling -= fell < *travelling ? fell : *travelling;
+	uint64_t gone = fell + left_n;
+	f->travelling += came;
+	f->travelling -= gone < f->travelling ? gone : f->travelling;
+	oc_buf_puts(b, "],\"left\":");
+	if (left_n)
+		oc_buf_printf(b, "{\"to\":\"%s\",\"n\":%llu}", left, u(left_n));
+	else
+		oc_buf_puts(b, "null");
 	oc_buf_printf(b,
-	              "],\"came\":%llu,\"went\":%llu,\"undecided\":%llu,\"changed\":%llu,"
+	              ",\"came\":%llu,\"went\":%llu,\"undecided\":%llu,\"changed\":%llu,"
 	              "\"flagged\":%llu}",
-	              u(came), u(*travelling), u(undecided), u(changed), u(flagged));
+	              u(came), u(f->travelling), u(undecided), u(changed), u(flagged));
 }
 
-static void steps(struct oc_run *run, struct oc_buf *b)
+static bool has_step(const struct oc_tally *t, const char *name)
+{
+	for (unsigned i = 0; i < t->line_n; i++)
+		if (strcmp(t->lines[i].step, name) == 0)
+			return true;
+	return false;
+}
+
+static void steps(struct oc_run *run, struct oc_buf *b, const struct fallen *fallen)
 {
 	const struct oc_plan *p = run->plan;
 	const struct oc_tally *t = &run->tally;
-	uint64_t travelling = 0;
+	struct flow f = {.b = b, .t = t};
+	uint64_t unused = t->unused;
 
 	oc_buf_puts(b, ",\"steps\":[");
-	step(b, t, "read", "source", "sources", t->in, &travelling);
-	for (unsigned i = 0; i < p->generate_n; i++)
-		step(b, t, p->generate[i].name, "recipe", p->generate[i].part, i ? 0 : t->made,
-		     &travelling);
+	step(&f, "read", "source", "sources", t->in, NULL, 0);
+	step(&f, "holdout", "holdout", "holdout", 0, "test", t->test);
+	for (unsigned i = 0; i < p->generate_n; i++) {
+		uint64_t n = fallen_unused(fallen, p->generate[i].name);
+		step(&f, p->generate[i].name, "recipe", p->generate[i].part, i ? 0 : t->made,
+		     "unused", n);
+		unused -= n < unused ? n : unused;
+	}
+	if (has_step(t, "retract"))
+		step(&f, "retract", "retract", "retract", 0, NULL, 0);
 	for (unsigned i = 0; i < p->verify_n; i++)
-		step(b, t, p->verify[i].name, "verify", p->verify[i].part, 0, &travelling);
+		step(&f, p->verify[i].name, "verify", p->verify[i].part, 0, NULL, 0);
 	for (unsigned i = 0; i < p->curate_n; i++)
-		step(b, t, p->curate[i].name, "curate", p->curate[i].part, 0, &travelling);
-	step(b, t, "review", "review", "review", 0, &travelling);
+		step(&f, p->curate[i].name, "curate", p->curate[i].part, 0, NULL, 0);
+	step(&f, "review", "review", "review", 0, "held", t->held);
 	if (p->mix)
-		step(b, t, "mix", "mix", "mix", t->repeated, &travelling);
+		step(&f, "mix", "mix", "mix", t->repeated, "unused", unused);
 	oc_buf_putc(b, ']');
 }
 
@@ -256,82 +388,6 @@ static int review(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 	return waiting(run, b, err);
 }
 
-/* ------------------------------------------------------------------- fallen */
-
-struct fallen {
-	struct oc_arena *arena;
-	struct {
-		struct oc_str step, rule, lines[FALLEN_EXAMPLES];
-		uint64_t n;
-	} * list;
-	unsigned n;
-};
-
-static int fallen_line(void *user, struct oc_str line, struct oc_err *err)
-{
-	struct fallen *f = user;
-	struct oc_arena *a = oc_arena_new();
-	yyjson_val *v = oc_json_parse(a, line, err);
-	unsigned i = 0;
-
-	if (v) {
-		struct oc_str s = oc_json_get_str(v, "step"), r = oc_json_get_str(v, "rule");
-		while (i < f->n &&
-		       !(oc_str_eq(f->list[i].step, s) && oc_str_eq(f->list[i].rule, r)))
-			i++;
-		if (i == f->n) {
-			f->list = oc_realloc(f->list, (f->n + 1) * sizeof *f->list);
-			memset(&f->list[f->n], 0, sizeof *f->list);
-			f->list[f->n].step = oc_arena_str(f->arena, s);
-			f->list[f->n++].rule = oc_arena_str(f->arena, r);
-		}
-		if (f->list[i].n++ < FALLEN_EXAMPLES) {
-			struct oc_buf b = {0};
-			oc_buf_puts(&b, "{\"key\":");
-			oc_buf_json(&b, oc_json_get_str(v, "key"));
-			const char *kind = oc_json_get(v, "row") ? "row" : "base64";
-			put_name(&b, kind);
-			oc_json_write(&b, oc_json_get(v, kind));
-			oc_buf_putc(&b, '}');
-			f->list[i].lines[f->list[i].n - 1] =
-				oc_arena_str(f->arena, oc_buf_view(&b));
-			oc_buf_fini(&b);
-		}
-	}
-	oc_arena_free(a);
-	return v ? 0 : -1;
-}
-
-static int fallen(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
-{
-	struct fallen f = {.arena = oc_arena_new()};
-	char pattern[PATH_MAX];
-	glob_t files = {0};
-	int rc = 0;
-
-	glob(oc_run_path(run, pattern, "rejected-*.jsonl.zst"), 0, NULL, &files);
-	for (size_t i = 0; !rc && i < files.gl_pathc; i++)
-		rc = oc_zlines_each(files.gl_pathv[i], fallen_line, &f, err);
-	globfree(&files);
-	oc_buf_puts(b, ",\"fallen\":[");
-	for (unsigned i = 0; i < f.n; i++) {
-		oc_buf_puts(b, i ? ",{\"step\":" : "{\"step\":");
-		oc_buf_json(b, f.list[i].step);
-		put_str(b, "rule", f.list[i].rule);
-		oc_buf_printf(b, ",\"n\":%llu,\"examples\":[", u(f.list[i].n));
-		for (unsigned k = 0; k < FALLEN_EXAMPLES && k < f.list[i].n; k++) {
-			if (k)
-				oc_buf_putc(b, ',');
-			oc_buf_str(b, f.list[i].lines[k]);
-		}
-		oc_buf_puts(b, "]}");
-	}
-	oc_buf_putc(b, ']');
-	free(f.list);
-	oc_arena_free(f.arena);
-	return rc;
-}
-
 static void files(struct oc_run *run, struct oc_buf *b)
 {
 	char pattern[PATH_MAX];
@@ -354,14 +410,24 @@ static void files(struct oc_run *run, struct oc_buf *b)
 /* The members of what the output pass measured, without the braces. */
 static int measures(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 {
+	struct oc_arena *a = oc_arena_new();
 	struct oc_buf text = {0};
+	yyjson_val *all = NULL, *key, *v;
+	size_t i, n;
 	int rc = oc_rundb_get(run->db, "measures", &text, err);
 
-	if (rc == 1 && text.len > 2) {
-		oc_buf_putc(b, ',');
-		oc_buf_add(b, text.p + 1, text.len - 2);
+	if (rc == 1 && !(all = oc_json_parse(a, oc_buf_view(&text), err)))
+		rc = -1;
+	yyjson_obj_foreach(all, i, n, key, v)
+	{
+		put_name(b, yyjson_get_str(key));
+		if (!oc_str_is(oc_json_str(key), "examples"))
+			oc_json_write(b, v);
+		else if (oc_nearest_write(b, run->dir, v, err))
+			rc = -1;
 	}
 	oc_buf_fini(&text);
+	oc_arena_free(a);
 	return rc < 0 ? -1 : 0;
 }
 
@@ -387,20 +453,26 @@ static int rehearse(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 
 static int gather(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 {
+	struct fallen fell = {.arena = oc_arena_new()};
+	int rc = fallen_read(run, &fell, err);
+
 	head(run, b);
 	rows(&run->tally, b);
-	steps(run, b);
+	steps(run, b, &fell);
 	sources(run, b);
 	put_kept(run, b, "holdout", "holdout");
 	put_kept(run, b, "mix", "mix");
+	put_kept(run, b, "retract", "retract");
 	put_kept(run, b, "columns", "columns");
 	files(run, b);
-	if (measures(run, b, err) || rehearse(run, b, err) || review(run, b, err) ||
-	    fallen(run, b, err))
-		return -1;
+	if (rc || measures(run, b, err) || rehearse(run, b, err) || review(run, b, err))
+		rc = -1;
+	fallen_write(&fell, b);
 	spend(run, b);
 	oc_buf_putc(b, '}');
-	return 0;
+	free(fell.list);
+	oc_arena_free(fell.arena);
+	return rc;
 }
 
 int oc_papers_write(struct oc_run *run, struct oc_err *err)

@@ -55,6 +55,8 @@ void oc_html_num(struct oc_buf *b, double n)
 		oc_buf_puts(b, "not measured");
 	else if (fabs(n) >= 1000)
 		oc_html_count(b, n);
+	else if (n != 0 && fabs(n) < 0.001 && fabs(n) >= 1e-9)
+		oc_buf_printf(b, "%.*f", 2 - (int)floor(log10(fabs(n))), n);
 	else
 		oc_buf_printf(b, "%.3g", n);
 }
@@ -251,8 +253,7 @@ const char oc_html_style[] =
 	"th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);"
 	"vertical-align:top}th{font-weight:600;color:var(--soft)}"
 	".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-	".bar{display:grid;grid-template-columns:minmax(7rem,15rem) 1fr "
-	"minmax(6rem,auto);gap:.7rem;"
+	".bar{display:grid;grid-template-columns:minmax(6rem,13rem) 1fr 14.5rem;gap:.7rem;"
 	"align-items:center;margin:.3rem 0;font-size:.93rem}.bar-label{overflow-wrap:anywhere}"
 	".bar-track{background:var(--line);border-radius:.3rem;height:.85rem;overflow:hidden}"
 	".bar-track i{display:block;height:100%;min-width:1px}.bar-value{text-align:right;"
@@ -266,7 +267,10 @@ const char oc_html_style[] =
 	"circle.synthetic{fill:var(--synthetic)}circle.held_out{fill:var(--held)}"
 	"circle.unknown{fill:var(--unknown)}.grid{stroke:var(--line)}"
 	".tick{fill:var(--soft);font-size:11px}.axis{fill:var(--soft);font-size:12px}"
-	"figure{margin:.6rem 0;max-width:44rem}svg{width:100%;height:auto;display:block}"
+	"figure{margin:.6rem 0;max-width:44rem;overflow-x:auto}"
+	"svg{width:100%;min-width:31rem;height:auto;display:block}"
+	"th.flow,td.flow{width:24%;min-width:4rem;vertical-align:middle}details:target{outline:2px "
+	"solid var(--real);outline-offset:.4rem;border-radius:.3rem}summary{padding:.2rem 0}"
 	"figcaption{font-size:.95rem}.legend{display:flex;flex-wrap:wrap;gap:.2rem "
 	"1.2rem;font-size:.88rem;"
 	"margin:.3rem 0}.legend "

@@ -6,8 +6,10 @@
  *
  *   program, name, created (UTC), seed, plan_hash, state ("done" | "review"), folder
  *   rows      {in, made, repeated, train, test, held, rejected, merged, unused}
- *   steps     [{name, kind ("source" | "recipe" | "verify" | "curate" | "review" | "mix"), part,
- *               came, went, fell: [{rule, n}], undecided, changed, flagged}] in travel order
+ *   steps     [{name, kind ("source" | "holdout" | "recipe" | "retract" | "verify" | "curate" |
+ *               "review" | "mix"), part, came, went, fell: [{rule, step, n}],
+ *               left: {to ("test" | "held" | "unused"), n} or null, undecided, changed, flagged}]
+ *               in travel order; what the last one lets go on is the train split
  *   sources   [{name, type, origin, origin_why, license, collected, attest, rows,
  *               files: [{file, bytes, rows, hash}]}]
  *   models    [{name, type, depth, depth_at_least}]
@@ -20,6 +22,7 @@
  *   spend     {money, prompt_tokens, completion_tokens, seconds, sent, cached, failed}
  *   recipes   {NAME: facts of the recipe (generate/recipe.h)}
  *   mix       facts of mix/mix.h, or absent
+ *   retract   {of, what, keys} or absent
  *   review    {mode, seen, defects, low, high, confidence, waiting,
  *              rows: [{key, rule, row, nearest}]} the first that wait
  *   rehearsal facts of loop/loop.h, or absent

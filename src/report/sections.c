@@ -20,33 +20,73 @@ static void not_measured(struct oc_buf *b, const char *why)
 	oc_buf_printf(b, "<p class=\"soft\">Not measured: %s</p>\n", why);
 }
 
+/* The command that prints the rows behind a number. */
+static void show_hint(struct oc_buf *b, yyjson_val *facts, const char *which)
+{
+	oc_buf_puts(b, "<p class=\"soft\">These rows: <code>outcross show ");
+	oc_html_text(b, oc_json_get_str(facts, "folder"));
+	oc_buf_printf(b, " %s</code></p>\n", which);
+}
+
 /* --------------------------------------------------------------------- flow */
 
-/* Every loss of a step, with a link to rows that fell there. */
-static void losses(struct oc_buf *b, yyjson_val *step)
+/* Are there examples of rows that fell so? Then the number leads to them. */
+static bool has_examples(yyjson_val *facts, struct oc_str step, struct oc_str rule)
 {
-	struct oc_str name = oc_json_get_str(step, "name");
 	size_t i, n;
-	yyjson_val *rule;
+	yyjson_val *f;
+
+	yyjson_arr_foreach(oc_json_get(facts, "fallen"), i, n, f)
+	{
+		if (oc_str_eq(oc_json_get_str(f, "step"), step) &&
+		    oc_str_eq(oc_json_get_str(f, "rule"), rule))
+			return true;
+	}
+	return false;
+}
+
+static void loss(struct oc_buf *b, yyjson_val *facts, struct oc_str step, struct oc_str rule,
+                 double n, bool first)
+{
+	oc_buf_puts(b, first ? "" : "<br>");
+	if (has_examples(facts, step, rule)) {
+		oc_buf_puts(b, "<a href=\"#fell-");
+		oc_html_id(b, step, rule);
+		oc_buf_puts(b, "\">");
+	} else {
+		oc_buf_puts(b, oc_str_is(rule, "test")   ? "<a href=\"#holdout\">"
+		               : oc_str_is(rule, "held") ? "<a href=\"#people\">"
+		                                         : "<a href=\"#fallen\">");
+	}
+	oc_html_count(b, n);
+	oc_buf_putc(b, ' ');
+	oc_html_text(b, rule);
+	oc_buf_puts(b, "</a>");
+}
+
+/* Every loss of a step, with a link to rows that fell there. */
+static void losses(struct oc_buf *b, yyjson_val *facts, yyjson_val *step)
+{
+	yyjson_val *rule, *left = oc_json_get(step, "left");
+	size_t i, n;
 
 	yyjson_arr_foreach(oc_json_get(step, "fell"), i, n, rule)
 	{
-		struct oc_str what = oc_json_get_str(rule, "rule");
-		oc_buf_puts(b, i ? "<br><a href=\"#fell-" : "<a href=\"#fell-");
-		oc_html_id(b, name, what);
-		oc_buf_puts(b, "\">");
-		oc_html_count(b, oc_json_get_num(rule, "n", 0));
-		oc_buf_putc(b, ' ');
-		oc_html_text(b, what);
-		oc_buf_puts(b, "</a>");
+		loss(b, facts, oc_json_get_str(rule, "step"), oc_json_get_str(rule, "rule"),
+		     num(rule, "n"), i == 0);
 	}
+	if (num(left, "n") > 0)
+		loss(b, facts, oc_json_get_str(step, "name"), oc_json_get_str(left, "to"),
+		     num(left, "n"), n == 0);
+	bool first = n == 0 && !(num(left, "n") > 0);
 	const char *const notes[] = {"undecided", "changed", "flagged"};
 	for (size_t k = 0; k < 3; k++)
 		if (num(step, notes[k]) > 0) {
 			oc_buf_puts(b,
-			            n || k ? "<br><span class=\"soft\">" : "<span class=\"soft\">");
+			            first ? "<span class=\"soft\">" : "<br><span class=\"soft\">");
 			oc_html_count(b, num(step, notes[k]));
 			oc_buf_printf(b, " %s</span>", notes[k]);
+			first = false;
 		}
 }
 
@@ -58,27 +98,29 @@ void oc_section_flow(struct oc_buf *b, yyjson_val *facts)
 	yyjson_val *step;
 
 	heading(b, "flow", "What happened to every row");
-	oc_buf_puts(
-		b,
-		"<div class=\"wide\"><table><tr><th>step</th><th class=\"n\">came</th>"
-		"<th class=\"n\">go on</th><th style=\"width:24%\"></th><th>fell here</th></tr>\n");
+	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>step</th><th class=\"n\">came</th>"
+	               "<th class=\"n\">go on</th><th class=\"flow\"></th><th>fell or left "
+	               "here</th></tr>\n");
 	yyjson_arr_foreach(oc_json_get(facts, "steps"), i, n, step)
 	{
 		oc_buf_puts(b, "<tr><td>");
 		oc_html_text(b, oc_json_get_str(step, "name"));
-		oc_buf_puts(b, " <span class=\"soft\">");
-		oc_html_text(b, oc_json_get_str(step, "kind"));
-		oc_buf_puts(b, "</span></td><td class=\"n\">");
+		if (!oc_str_eq(oc_json_get_str(step, "kind"), oc_json_get_str(step, "name"))) {
+			oc_buf_puts(b, " <span class=\"soft\">");
+			oc_html_text(b, oc_json_get_str(step, "kind"));
+			oc_buf_puts(b, "</span>");
+		}
+		oc_buf_puts(b, "</td><td class=\"n\">");
 		if (num(step, "came") > 0)
 			oc_html_count(b, num(step, "came"));
 		oc_buf_puts(b, "</td><td class=\"n\">");
 		oc_html_count(b, num(step, "went"));
 		oc_buf_printf(b,
-		              "</td><td><div class=\"bar-track\"><i class=\"real\" "
+		              "</td><td class=\"flow\"><div class=\"bar-track\"><i class=\"real\" "
 		              "style=\"width:%.2f%%\">"
 		              "</i></div></td><td>",
 		              most > 0 ? 100 * num(step, "went") / most : 0);
-		losses(b, step);
+		losses(b, facts, step);
 		oc_buf_puts(b, "</td></tr>\n");
 	}
 	oc_buf_puts(b, "</table></div>\n<p>The ledger balances: ");
@@ -130,6 +172,7 @@ void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
 	            "<p class=\"soft\">Tokens are estimated as bytes / 4. A row counts as real "
 	            "only when "
 	            "its source was collected before November 2022 or somebody attests it.</p>\n");
+	show_hint(b, facts, "--train");
 	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>model generations deep</th>"
 	               "<th class=\"n\">train rows</th><th class=\"n\">tokens</th></tr>");
 	yyjson_arr_foreach(oc_json_get(facts, "depth"), i, n, depth)
@@ -165,6 +208,7 @@ void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
 		               "no comparison "
 		               "with them means much.");
 	oc_buf_puts(b, "</p>\n");
+	show_hint(b, facts, "--test");
 }
 
 /* ------------------------------------------------------------------- lengths */
@@ -512,8 +556,15 @@ void oc_section_fallen(struct oc_buf *b, yyjson_val *facts)
 		}
 		oc_buf_puts(b, "</div><p class=\"soft\">All of them: <code>outcross show ");
 		oc_html_text(b, oc_json_get_str(facts, "folder"));
-		oc_buf_puts(b, " --rejected --reason ");
-		oc_html_text(b, rule);
+		if (oc_str_is(rule, "unused")) {
+			oc_buf_puts(b, " --unused --source ");
+			oc_html_text(b, step);
+		} else {
+			oc_buf_puts(b, " --rejected --step ");
+			oc_html_text(b, step);
+			oc_buf_puts(b, " --reason ");
+			oc_html_text(b, rule);
+		}
 		oc_buf_puts(b, "</code></p></details>\n");
 	}
 }

@@ -1,0 +1,105 @@
+#!/bin/bash
+# report.html: well-formed, nothing from outside, every link leads somewhere, its numbers are those
+# of report.json, and text of rows stays text. The card's header parses.
+set -eu
+[ -x "$B/test/llm-server" ] || { echo "no test server"; exit 77; }
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+. "$ROOT/test/generated.sh"
+cd "$tmp"
+cat >hostile.jsonl <<'END'
+{"question": "<script>alert(1)</script><img src=x onerror=alert(2)> & \"quoted\" </dd></main> and more words", "answer": "no"}
+{"question": "a", "answer": "<!-- never closed"}
+not json <b>
+END
+MORE_SOURCES='web: {type: jsonl, path: hostile.jsonl, origin: synthetic, license: "<i>MIT</i>"}'
+generated_run 'curate: [{words: {min: 4}}, {hold: {field: answer, equals: "60"}}]
+review: undecided'
+python3 - <<'END'
+import json, re
+from html.parser import HTMLParser
+page = open("runs/sums/report.html", encoding="utf-8").read()
+facts = json.load(open("runs/sums/report.json"))
+VOID = {"meta", "br", "img", "hr", "input", "link", "line", "circle", "polyline", "path", "rect"}
+class Check(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.stack, self.ids, self.hrefs, self.text, self.rows, self.cells = [], [], [], [], [], None
+    def handle_startendtag(self, tag, attrs): self.attrs(tag, attrs)
+    def attrs(self, tag, attrs):
+        assert tag not in ("script", "link", "iframe", "object", "embed", "img", "base"), tag
+        for k, v in attrs:
+            assert not k.startswith("on") and k not in ("src", "srcset", "action", "formaction"), (tag, k)
+            if k == "href":
+                assert v.startswith("#"), v
+                self.hrefs.append(v[1:])
+            if k == "id": self.ids.append(v)
+            if k == "style": assert "url" not in v, v
+    def handle_starttag(self, tag, attrs):
+        self.attrs(tag, attrs)
+        if tag == "tr": self.rows.append([])
+        if tag in ("td", "th"): self.rows[-1].append("")
+        if tag not in VOID: self.stack.append(tag)
+    def handle_endtag(self, tag):
+        assert self.stack and self.stack[-1] == tag, (tag, self.stack[-4:], self.getpos())
+        self.stack.pop()
+    def handle_data(self, data):
+        self.text.append(data)
+        if self.rows and self.stack and ("td" in self.stack or "th" in self.stack): self.rows[-1][-1] += data
+c = Check()
+c.feed(page); c.close()
+assert not c.stack, c.stack
+assert len(set(c.ids)) == len(c.ids), [i for i in c.ids if c.ids.count(i) > 1]
+assert set(c.hrefs) <= set(c.ids), set(c.hrefs) - set(c.ids)
+assert not re.search(r"url\(|@import|https?://", page)
+text = " ".join("".join(c.text).split())
+# Rows' text stays text.
+assert "<script>alert(1)</script><img src=x onerror=alert(2)>" in "".join(c.text)
+# The numbers.
+r, n = facts["rows"], lambda x: f"{x:,}"
+assert r["in"] + r["made"] + r["repeated"] == r["train"] + r["test"] + r["held"] + r["rejected"] + r["merged"] + r["unused"], r
+assert f"{n(r['in'])} read + {n(r['made'])} made + {n(r['repeated'])} repeated = {n(r['train'])} train + {n(r['test'])} test + {n(r['held'])} held + {n(r['rejected'])} rejected + {n(r['merged'])} merged + {n(r['unused'])} unused" in text
+assert f"{n(r['train'])} train rows descend from {n(facts['founders']['distinct'])} distinct real rows" in text
+flow = facts["steps"]
+assert flow[-1]["went"] == r["train"], (flow[-1], r)
+lost = sum(f["n"] for s in flow for f in s["fell"])
+assert lost == r["rejected"], (lost, r)
+rows = {row[0].split()[0]: row for row in c.rows if len(row) == 5 and row[0].split()}
+for s in flow:
+    row = rows[s["name"]]
+    assert row[1] == (n(s["came"]) if s["came"] else "") and row[2] == n(s["went"]), (s, row)
+    for f in s["fell"]: assert f"{n(f['n'])} {f['rule']}" in row[4], (f, row)
+groups = {(f["step"], f["rule"]): f for f in facts["fallen"]}
+for s in flow:
+    for f in s["fell"]: assert groups[f["step"], f["rule"]]["n"] == f["n"], (f, groups.keys())
+assert ("web", "") not in groups and ("", "") not in groups
+# Examples are machine-made train rows with a real one beside them, the nearest.
+lines = [json.loads(l) for l in open("runs/sums/out/lineage/train-00000-of-00001.jsonl")]
+data = [json.loads(l) for l in open("runs/sums/out/data/train-00000-of-00001.jsonl")]
+real = {l["key"]: d for l, d in zip(lines, data) if l["origin"] == "real"}
+tokens = lambda d: re.findall("[a-z0-9]+", " ".join(str(v) for v in (d.values())).lower())
+def rouge(a, b):
+    t = [[0] * (len(b) + 1) for _ in range(len(a) + 1)]
+    for i, x in enumerate(a):
+        for j, y in enumerate(b): t[i + 1][j + 1] = t[i][j] + 1 if x == y else max(t[i][j + 1], t[i + 1][j])
+    l = t[-1][-1]
+    return 2 * (l / len(a)) * (l / len(b)) / (l / len(a) + l / len(b)) if l else 0
+assert len(facts["examples"]) == 20
+for e in facts["examples"]:
+    best = max(rouge(tokens(e["row"]), tokens(d)) for d in real.values())
+    assert e["nearest"]["key"] in real and e["nearest"]["row"] == real[e["nearest"]["key"]], e
+    assert abs(e["nearest"]["rouge_l"] - best) < 1e-9, (e, best)
+    assert e["nearest"]["key"] in text
+# The card: a YAML header between --- lines.
+card = open("runs/sums/out/README.md").read()
+assert card.startswith("---\n") and "\n---\n" in card[4:]
+try:
+    import yaml
+except ImportError:
+    yaml = None
+if yaml:
+    head = yaml.safe_load(card[4:card.index("\n---\n", 4) + 1])
+    files = {x["split"]: x["path"] for x in head["configs"][0]["data_files"]}
+    assert set(files) == {"train", "test"} and "MIT" in str(head), head
+json.load(open("runs/sums/out/croissant.json"))
+END
