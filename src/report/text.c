@@ -93,9 +93,20 @@ static void recipes(struct oc_buf *b, yyjson_val *facts)
 
 /* ------------------------------------------------------------------- waiting */
 
-/* What both rows say alike becomes the title; where they differ, both are shown. */
+static void labelled(struct oc_buf *b, const char *label, struct oc_str text)
+{
+	oc_buf_printf(b, "    %-7s ", label);
+	one_line(b, text, WIDTH);
+	oc_buf_putc(b, '\n');
+}
+
+/*
+ * The first text is the title. Where the nearest real row begins alike, what people said there
+ * stands above what the model says.
+ */
 static void pair(struct oc_buf *b, yyjson_val *row, yyjson_val *near)
 {
+	bool title = true, alike = false;
 	size_t i, n;
 	yyjson_val *key, *v;
 
@@ -106,22 +117,17 @@ static void pair(struct oc_buf *b, yyjson_val *row, yyjson_val *near)
 			yyjson_obj_getn(near, yyjson_get_str(key), yyjson_get_len(key)));
 		if (!mine.len)
 			continue;
-		if (oc_str_eq(mine, theirs)) {
-			if (i == 0) {
-				oc_buf_puts(b, "  ");
-				one_line(b, mine, WIDTH);
-				oc_buf_putc(b, '\n');
-			}
-			continue;
-		}
-		if (theirs.len) {
-			oc_buf_puts(b, "    people  ");
-			one_line(b, theirs, WIDTH);
+		if (title) {
+			alike = oc_str_eq(mine, theirs);
+			oc_buf_puts(b, "  ");
+			one_line(b, mine, WIDTH);
 			oc_buf_putc(b, '\n');
+			title = false;
+		} else if (!alike || !oc_str_eq(mine, theirs)) {
+			if (alike && theirs.len)
+				labelled(b, "people", theirs);
+			labelled(b, "model", mine);
 		}
-		oc_buf_puts(b, "    model   ");
-		one_line(b, mine, WIDTH);
-		oc_buf_putc(b, '\n');
 	}
 }
 
