@@ -188,4 +188,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 -include $(wildcard build/tidy/*/*/*.d build/analyze/*/*/*.d)
--include $(LIB_OBJ:.o=.d) $(B)/src/cli/main.d $(TESTS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d)
+-include $(LIB_OBJ:.o=.d) $(TEST_HELPERS:.o=.d) $(B)/src/cli/main.d $(TESTS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d)
