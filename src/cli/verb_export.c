@@ -6,6 +6,7 @@
 #include "cli/verb.h"
 #include "data/format.h"
 #include "pipe/writer_csv.h"
+#include "plan/archive.h"
 #include "plan/job_parts.h"
 
 #define MAX_COLUMNS 4096 /* of a CSV file */
@@ -33,6 +34,11 @@ static const struct oc_flag flags[] = {
          .arg = "OUT",
          .help = "file to write: .jsonl, .jsonl.zst or .csv; - is standard output",
          .def = "-"},
+	{.name = "archive",
+         .type = OC_OPT_PATH,
+         .arg = "FILE",
+         .help = "pack a whole run with the replies it used into FILE (.tar or .tar.zst), which "
+                 "replays with --offline"},
 	{.name = "skip",
          .type = OC_OPT_BOOL,
          .help = "leave out rows that cannot be converted, and say how many"},
@@ -222,12 +228,43 @@ static int choose_source(struct export *x, struct oc_err *err)
 	return x->opts ? 0 : -1;
 }
 
+static int refuse_existing(struct oc_cli *cli, const char *out, struct oc_err *err)
+{
+	struct stat st;
+
+	if (stat(out, &st) == 0 && !oc_arg_bool(cli, "force") && S_ISREG(st.st_mode))
+		return oc_fail(err, OC_USAGE, out,
+		               "is there already; choose another with %s, or say --force",
+		               oc_arg_bool(cli, "archive") ? "--archive" : "-o");
+	return 0;
+}
+
+static int archive(struct oc_cli *cli, const char *out, struct oc_err *err)
+{
+	struct oc_archived what;
+	char n[2][32];
+
+	if (oc_arg_bool(cli, "to") || oc_arg_bool(cli, "output"))
+		return oc_fail(err, OC_USAGE, "export",
+		               "--archive packs the run as it is: leave --to and -o away");
+	if (!ends(out, ".tar") && !ends(out, ".tar.zst"))
+		return oc_fail(err, OC_USAGE, out, "an archive's name ends in .tar or .tar.zst");
+	if (refuse_existing(cli, out, err) ||
+	    oc_run_archive(cli->ctx, cli->operands[0], out, &what, err))
+		return -1;
+	oc_log(cli->ctx, OC_LOG_INFO, "%s files and %s replies in %s",
+	       oc_human_count((double)what.files, n[0]), oc_human_count((double)what.replies, n[1]),
+	       out);
+	return 0;
+}
+
 static int run(struct oc_cli *cli, struct oc_err *err)
 {
+	if (oc_arg_bool(cli, "archive"))
+		return archive(cli, oc_arg_str(cli, "archive", ""), err);
 	const char *out = oc_arg_str(cli, "output", "-");
 	struct export *x = oc_zalloc(1, sizeof *x);
 	struct oc_buf header = {0};
-	struct stat st;
 	int rc = -1;
 
 	x->cli = cli;
@@ -237,12 +274,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	x->csv = ends(out, ".csv");
 	x->skip = oc_arg_bool(cli, "skip");
 	x->columns.names = x->names;
-	if (strcmp(out, "-") != 0 && stat(out, &st) == 0 && !oc_arg_bool(cli, "force") &&
-	    S_ISREG(st.st_mode)) {
-		oc_fail(err, OC_USAGE, out,
-		        "is there already; choose another with -o, or say --force");
+	if (strcmp(out, "-") != 0 && refuse_existing(cli, out, err))
 		goto out;
-	}
 	if (x->to == OC_FORMAT_SHAREGPT && x->from != x->to) {
 		oc_fail(err, OC_USAGE, "export",
 		        "sharegpt is only read; `messages` is what it became");
@@ -278,12 +311,15 @@ out:
 const struct oc_verb oc_verb_export = {
 	.name = "export",
 	.help = "convert rows to another shape or kind of file",
-	.usage = "FILE|RUN [--to FORMAT] [-o OUT]",
+	.usage = "FILE|RUN [--to FORMAT] [-o OUT], or RUN --archive FILE",
 	.doc = "Reads JSONL or CSV (.gz and .zst too), or a split of a run's out/. A row that has "
 	       "no "
 	       "place in the new shape (a second question in alpaca, roles in text) is refused by "
 	       "its "
-	       "number and nothing is written; --skip leaves such rows out and counts them.",
+	       "number and nothing is written; --skip leaves such rows out and counts them.\n\n"
+	       "--archive packs the run folder, the plan and the replies the run used. Unpacked "
+	       "anywhere, with its sources beside it, `outcross run plan.yaml --offline -o again` "
+	       "makes the same bytes.",
 	.flags = flags,
 	.operand_min = 1,
 	.operand_max = 1,

@@ -229,9 +229,11 @@ static struct oc_row *new_row(struct oc_recipe *r, const struct oc_slot *slot, s
 	if (!ped->model.len)
 		ped->model = oc_arena_str(a, oc_str(r->llm->ops->identity(r->llm)));
 	ped->params = r->params;
-	ped->requests = oc_arena_zalloc(a, sizeof *ped->requests);
-	ped->requests[0] = oc_arena_str(a, oc_str(slot->reply.key));
-	ped->request_n = slot->reply.key[0] != 0;
+	ped->requests = oc_arena_zalloc(a, 2 * sizeof *ped->requests);
+	if (slot->cut[0])
+		ped->requests[ped->request_n++] = oc_arena_str(a, oc_str(slot->cut));
+	if (slot->reply.key[0])
+		ped->requests[ped->request_n++] = oc_arena_str(a, oc_str(slot->reply.key));
 	oc_prompt_parents(r, p, a, ped);
 	if (ped->depth > depth)
 		depth = ped->depth;

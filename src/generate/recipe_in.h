@@ -24,6 +24,7 @@ struct oc_slot {
 	uint64_t number; /* of the request, from 0 */
 	struct oc_reply reply;
 	bool got, again; /* again: asked a second time, with twice the bound */
+	char cut[33];    /* key of the first reply then: it was paid for, too */
 };
 
 /* A quota of `stratify`. */

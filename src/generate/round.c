@@ -317,6 +317,7 @@ static int raise_cut(struct oc_recipe *r, struct oc_err *err)
 				break;
 			s->again = true;
 			s->got = false;
+			memcpy(s->cut, s->reply.key, sizeof s->cut);
 			r->got--;
 			r->count.raised++;
 			r->count.prompt_tokens += s->reply.usage.prompt_tokens;
