@@ -1,6 +1,6 @@
 #include "plan/run.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -77,32 +77,52 @@ static void run_name(const struct oc_plan *plan, unsigned i, char out[4096])
 		snprintf(out, 4096, "%s/runs/%s-%u", base, plan->name, i);
 }
 
-/* 1: the folder holds a run of this plan over these inputs, 0: of others or none. */
+/* A run that ended before it wrote down its plan leaves these at most; the folder is free. */
+static bool only_begun(const char *dir)
+{
+	static const char *const names[] = {
+		".",           "..",         "lock",           "work",        "run.db",
+		"run.db-wal",  "run.db-shm", "run.db-journal", "status.json", "plan.lock.yaml",
+		"events.jsonl"};
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool only = d != NULL;
+
+	while (only && (e = readdir(d))) {
+		size_t i = 0, n = sizeof names / sizeof names[0];
+		size_t len = strlen(e->d_name);
+		if (len > 4 && strcmp(e->d_name + len - 4, ".tmp") == 0)
+			len -= 4;
+		while (i < n && (strlen(names[i]) != len || strncmp(names[i], e->d_name, len) != 0))
+			i++;
+		only = i < n;
+	}
+	if (d)
+		closedir(d);
+	return only;
+}
+
+/* 1: the folder holds a run of this plan, 2: it is free, 0: of another one or of other things. */
 static int holds(const struct oc_plan *plan, const char *dir, struct oc_err *err)
 {
-	struct oc_buf hash = {0}, now = {0}, then = {0};
-	struct oc_rundb *db;
+	bool begun = only_begun(dir);
+	struct oc_err ignored = {0};
+	struct oc_buf hash = {0};
+	struct oc_rundb *db = NULL;
 	char path[4200], hex[33];
-	int rc;
+	int rc = -1;
 
 	snprintf(path, sizeof path, "%s/run.db", dir);
 	if (!oc_file_exists(path))
-		return 0;
-	if (oc_rundb_open(&db, dir, true, err))
-		return -1;
-	rc = oc_rundb_get(db, "plan_hash", &hash, err);
+		return begun ? 2 : 0;
+	if (oc_rundb_open(&db, dir, true, begun ? &ignored : err) == 0)
+		rc = oc_rundb_get(db, "plan_hash", &hash, begun ? &ignored : err);
 	if (rc == 1) {
 		oc_hash128_hex(oc_plan_hash(plan), hex);
 		rc = strcmp(oc_buf_cstr(&hash), hex) == 0;
+	} else if (begun) {
+		rc = 2;
 	}
-	if (rc == 1) {
-		oc_inputs_stamp(plan, &now);
-		rc = oc_rundb_get(db, "inputs", &then, err);
-		if (rc == 1)
-			rc = oc_str_eq(oc_buf_view(&now), oc_buf_view(&then));
-	}
-	oc_buf_fini(&now);
-	oc_buf_fini(&then);
 	oc_rundb_close(db);
 	oc_buf_fini(&hash);
 	return rc;
@@ -144,19 +164,18 @@ int oc_run_folder(const struct oc_plan *plan, const char *wanted, char dir[4096]
 	if (wanted) {
 		snprintf(dir, 4096, "%s", wanted);
 		rc = holds(plan, dir, err);
-		if (rc == 0 && oc_file_exists(dir) && rmdir(dir) && errno != ENOENT)
+		if (rc == 0 && oc_file_exists(dir))
 			return oc_fail(err, OC_USAGE, dir,
 			               "exists and holds no run of this plan: choose another "
-			               "folder with -o, "
-			               "or leave -o away");
-		return rc;
+			               "folder with -o, or leave -o away");
+		return rc == 2 ? 0 : rc;
 	}
 	for (unsigned i = 1;; i++) {
 		run_name(plan, i, dir);
 		if (!oc_file_exists(dir))
 			break;
 		if ((rc = holds(plan, dir, err)))
-			return rc;
+			return rc == 2 ? 0 : rc;
 		snprintf(last, sizeof last, "%s", dir);
 	}
 	if (last[0])
