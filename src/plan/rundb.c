@@ -1,14 +1,31 @@
 #include "plan/rundb.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 
+/* The feed, on one worker, keeps facts while another writes a checkpoint: one at a time. */
 struct oc_rundb {
 	struct oc_db *db;
+	pthread_mutex_t lock; /* recursive: functions here use each other */
 };
+
+static struct oc_rundb *hold(struct oc_rundb *r)
+{
+	pthread_mutex_lock(&r->lock);
+	return r;
+}
+
+static void let_go(struct oc_rundb **r)
+{
+	pthread_mutex_unlock(&(*r)->lock);
+}
+
+/* The rest of a function has the database to itself. */
+#define HOLD(r) __attribute__((cleanup(let_go), unused)) struct oc_rundb *held = hold(r)
 
 static const char schema[] =
 	"CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;"
@@ -24,9 +41,14 @@ int oc_rundb_open(struct oc_rundb **out, const char *dir, bool readonly, struct 
 {
 	struct oc_rundb *r = oc_zalloc(1, sizeof *r);
 	struct oc_buf version = {0};
+	pthread_mutexattr_t attr;
 	char path[PATH_MAX];
 	int rc = -1;
 
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&r->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
 	snprintf(path, sizeof path, "%s/run.db", dir);
 	if (oc_db_open(&r->db, path, readonly, schema, err) ||
 	    oc_rundb_get(r, "version", &version, err) < 0)
@@ -57,32 +79,38 @@ void oc_rundb_close(struct oc_rundb *r)
 	if (!r)
 		return;
 	oc_db_close(r->db);
+	pthread_mutex_destroy(&r->lock);
 	free(r);
 }
 
 int oc_rundb_begin(struct oc_rundb *r, struct oc_err *err)
 {
+	HOLD(r);
 	return oc_db_run(r->db, err, "BEGIN IMMEDIATE", "");
 }
 
 int oc_rundb_commit(struct oc_rundb *r, struct oc_err *err)
 {
+	HOLD(r);
 	return oc_db_run(r->db, err, "COMMIT", "");
 }
 
 int oc_rundb_rollback(struct oc_rundb *r, struct oc_err *err)
 {
+	HOLD(r);
 	return oc_db_run(r->db, err, "ROLLBACK", "");
 }
 
 int oc_rundb_set(struct oc_rundb *r, const char *key, struct oc_str value, struct oc_err *err)
 {
+	HOLD(r);
 	return oc_db_run(r->db, err, "INSERT OR REPLACE INTO meta VALUES (?, ?)", "ss", oc_str(key),
 	                 value);
 }
 
 int oc_rundb_get(struct oc_rundb *r, const char *key, struct oc_buf *value, struct oc_err *err)
 {
+	HOLD(r);
 	sqlite3_stmt *q;
 	int rc;
 
@@ -100,6 +128,7 @@ int oc_rundb_block(struct oc_rundb *r, const char *pass, const struct oc_checkpo
                    const struct oc_tally *tally, const struct oc_buf *states, unsigned state_n,
                    struct oc_err *err)
 {
+	HOLD(r);
 	struct oc_buf counts = {0};
 	int rc = -1;
 
@@ -134,6 +163,7 @@ static int read_tally(struct oc_tally *tally, struct oc_str text, struct oc_err 
 int oc_rundb_resume(struct oc_rundb *r, const char *pass, struct oc_checkpoint *at,
                     struct oc_tally *tally, struct oc_err *err)
 {
+	HOLD(r);
 	sqlite3_stmt *q;
 	int rc;
 
@@ -161,6 +191,7 @@ int oc_rundb_states(struct oc_rundb *r, const char *pass, unsigned step,
                     int (*fn)(void *, const char *, size_t, struct oc_err *), void *user,
                     struct oc_err *err)
 {
+	HOLD(r);
 	sqlite3_stmt *q;
 	int rc;
 
@@ -181,6 +212,7 @@ int oc_rundb_states(struct oc_rundb *r, const char *pass, unsigned step,
 int oc_rundb_pass_done(struct oc_rundb *r, const char *pass, const struct oc_tally *tally,
                        struct oc_err *err)
 {
+	HOLD(r);
 	struct oc_buf counts = {0};
 
 	oc_tally_write(&counts, tally);
@@ -193,6 +225,7 @@ int oc_rundb_pass_done(struct oc_rundb *r, const char *pass, const struct oc_tal
 int oc_rundb_pass_is_done(struct oc_rundb *r, const char *pass, struct oc_tally *tally,
                           struct oc_err *err)
 {
+	HOLD(r);
 	sqlite3_stmt *q;
 	int rc;
 
@@ -208,6 +241,7 @@ int oc_rundb_pass_is_done(struct oc_rundb *r, const char *pass, struct oc_tally 
 
 int oc_rundb_forget_pass(struct oc_rundb *r, const char *pass, struct oc_err *err)
 {
+	HOLD(r);
 	return oc_db_run(r->db, err, "DELETE FROM pass WHERE name = ?", "s", oc_str(pass)) ||
 	                       oc_db_run(r->db, err, "DELETE FROM block WHERE pass = ?", "s",
 	                                 oc_str(pass)) ||
@@ -219,6 +253,7 @@ int oc_rundb_forget_pass(struct oc_rundb *r, const char *pass, struct oc_err *er
 
 int oc_rundb_reply(struct oc_rundb *r, struct oc_str key, const char *step, struct oc_err *err)
 {
+	HOLD(r);
 	return oc_db_run(r->db, err, "INSERT OR IGNORE INTO reply (key, step) VALUES (?, ?)", "ss",
 	                 key, oc_str(step));
 }
@@ -226,6 +261,7 @@ int oc_rundb_reply(struct oc_rundb *r, struct oc_str key, const char *step, stru
 int oc_rundb_replies(struct oc_rundb *r, int (*fn)(void *, struct oc_str, struct oc_str),
                      void *user, struct oc_err *err)
 {
+	HOLD(r);
 	sqlite3_stmt *q;
 	int rc;
 
