@@ -65,9 +65,18 @@ plans() {
 		grep -q 'type: gguf' "$ROOT/plans/$name.yaml" || echo "$name" # wants a model file
 	done
 }
-# killed_after MICROSECONDS ARGS...: the program, killed then; 137, or its own exit status. In a shell
-# of its own, which keeps to itself what it says about the kill.
+# killed_after MICROSECONDS ARGS...: the program, killed then; 137, or its own exit status. Waits for
+# the process itself: only then are its files closed. In a shell of its own, which keeps to itself
+# what it says about the kill.
 killed_after() {
 	local at=$1; shift
-	(timeout -s KILL $((at / 1000000)).$(printf %06d $((at % 1000000))) "$OUTCROSS" "$@" >out 2>err; exit $?) 2>/dev/null
+	(
+		"$OUTCROSS" "$@" >out 2>err &
+		pid=$!
+		(sleep $((at / 1000000)).$(printf %06d $((at % 1000000))); kill -KILL $pid) &
+		rc=0
+		wait $pid || rc=$?
+		kill $! || true
+		exit $rc
+	) 2>/dev/null
 }

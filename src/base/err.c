@@ -66,7 +66,11 @@ int oc_fail_errno(struct oc_err *err, const char *where, const char *what)
 int oc_fail_in(struct oc_err *err, const char *context)
 {
 	char place[sizeof err->where];
+	size_t len = strlen(context);
 
+	/* Two floors that name the same part name it once. */
+	if (strncmp(err->where, context, len) == 0 && (!err->where[len] || err->where[len] == ':'))
+		return -1;
 	if (err->where[0])
 		snprintf(place, sizeof place, "%s: %.180s", context, err->where);
 	else

@@ -129,7 +129,7 @@ static void die(struct openai *o, const char *why)
 	o->dead = true;
 	snprintf(o->why_dead, sizeof o->why_dead, "%s", why);
 	redact(o, o->why_dead, sizeof o->why_dead);
-	oc_log(o->ctx, OC_LOG_ERROR, "%s: %s", o->name, o->why_dead);
+	oc_log(o->ctx, OC_LOG_INFO, "%s: %s", o->name, o->why_dead); /* it ends in an error */
 }
 
 static void try_later(struct openai *o, struct task *t, double now, enum oc_outcome outcome,

@@ -180,6 +180,10 @@ static const struct oc_option output_options[] = {
          .type = OC_OPT_ENUM,
          .choices = OC_FORMAT_CHOICES,
          .help = "what the rows become; without it, as they are"},
+	{.key = "columns",
+         .type = OC_OPT_STRS,
+         .help = "the members every row has in the end, others are left out; one that a row lacks "
+                 "is null"},
 	{0},
 };
 

@@ -1,6 +1,7 @@
 /*
  * rundb.h: run.db, what a run must remember to continue: passes and blocks done with the counts and
  * the ordered stages' records at that point, the replies it used, facts for the report.
+ * Any function may be called from any thread.
  */
 #ifndef PLAN_RUNDB_H
 #define PLAN_RUNDB_H
