@@ -82,6 +82,37 @@ static uint64_t mix(uint64_t *s)
 	return z ^ z >> 31;
 }
 
+/* "12" or "12:MARK": so many words in a row from somewhere in the prompt, or in what stands there
+ * between the first two MARKs. */
+static void quote(struct oc_buf *out, const char *how, uint64_t *s, const char *prompt)
+{
+	static const char space[] = " \n\t";
+	size_t want = strtoul(how, NULL, 10), n = 0;
+	const char *mark = strchr(how, ':'), *p = prompt, *end = p + strlen(p);
+
+	if (mark && (p = strstr(prompt, mark + 1))) {
+		p += strlen(mark + 1);
+		end = strstr(p, mark + 1);
+	}
+	if (!p || !end)
+		return;
+	for (const char *w = p + strspn(p, space); w < end; n++) {
+		w += strcspn(w, space);
+		w += strspn(w, space);
+	}
+	size_t first = n > want ? mix(s) % (n - want + 1) : 0;
+	p += strspn(p, space);
+	for (size_t i = 0; i < first + want && i < n; i++) {
+		size_t len = strcspn(p, space);
+		if (i >= first) {
+			oc_buf_puts(out, i > first ? " " : "");
+			oc_buf_add(out, p, len);
+		}
+		p += len;
+		p += strspn(p, space);
+	}
+}
+
 static void fill_one(struct oc_buf *out, const char *what, size_t len, uint64_t hash, uint64_t *s,
                      const char *prompt)
 {
@@ -110,6 +141,8 @@ static void fill_one(struct oc_buf *out, const char *what, size_t len, uint64_t 
 		if (mix(s) % 3 == 0)
 			c += (long)(mix(s) % 9) + 1;
 		oc_buf_printf(out, "%ld %c %ld = %ld", a, sign, b, c);
+	} else if (strncmp(name, "quote:", 6) == 0) {
+		quote(out, name + 6, s, prompt);
 	} else if (strcmp(name, "prompt") == 0) {
 		oc_buf_puts(out, prompt);
 	}
@@ -162,7 +195,8 @@ static void respond(struct conn *c, const char *status, const char *headers, str
 static void good_reply(struct server *s, struct conn *c, struct oc_str request, struct oc_buf *b)
 {
 	const char *template = s->opts.answer ? s->opts.answer : "Answer {{hash}}.";
-	char *prompt = strstr(template, "{{prompt}}") ? prompt_of(request) : NULL;
+	bool reads = strstr(template, "{{prompt}}") || strstr(template, "{{quote:");
+	char *prompt = reads ? prompt_of(request) : NULL;
 	char *text = server_fill(template, c->hash, prompt ? prompt : "");
 	bool chat = oc_str_starts((struct oc_str){c->in.p, c->in.len}, "POST ") &&
 	            memmem(c->in.p, c->head, "/chat/completions", 17);

@@ -164,10 +164,12 @@ static int settle(struct oc_recipe *r, struct oc_row *row, const struct oc_expan
 		oc_sums_add(r->sums, OC_SUM_GENERATED, expression);
 	}
 	r->count.readable += x->value != NULL;
+	if (oc_row_parse(row, err)) /* one that falls is shown as an object too */
+		return -1;
 	if (x->rule) {
 		oc_row_reject(row, r->name, x->rule, (struct oc_str){0});
 	} else {
-		if (oc_row_parse(row, err) || oc_keeper_judge(r->keeper, row, err))
+		if (oc_keeper_judge(r->keeper, row, err))
 			return -1;
 		if (!oc_cells_place(r, x->value, &cell) && row->fate == OC_LIVE)
 			oc_row_reject(row, r->name, "other_cell", (struct oc_str){0});
@@ -276,18 +278,21 @@ static struct oc_str raw_text(struct oc_arena *a, struct oc_str text)
 }
 
 /* A reply that gives no item is one row all the same. */
-static void lost(struct oc_recipe *r, const struct oc_slot *slot, struct oc_str text,
-                 const char *rule, struct oc_str reason)
+static int lost(struct oc_recipe *r, const struct oc_slot *slot, struct oc_str text,
+                const char *rule, struct oc_str reason, struct oc_err *err)
 {
 	struct oc_arena *a = r->made->arena;
 	struct oc_row *row = new_row(r, slot, 0, raw_text(a, text), (struct oc_str){0}, 0);
 	struct oc_buf b = {0};
 
+	if (oc_row_parse(row, err))
+		return -1;
 	if (reason.len)
 		oc_buf_json(&b, oc_utf8_check(reason) >= 0 ? oc_utf8_repair(a, reason) : reason);
 	oc_row_reject(row, r->name, rule, oc_arena_str(a, oc_buf_view(&b)));
 	oc_buf_fini(&b);
 	oc_recipe_count_rule(r, oc_str(r->name), oc_str(rule));
+	return 0;
 }
 
 int oc_slot_rows(struct oc_recipe *r, struct oc_slot *slot, struct oc_err *err)
@@ -303,20 +308,17 @@ int oc_slot_rows(struct oc_recipe *r, struct oc_slot *slot, struct oc_err *err)
 	r->count.completion_tokens += slot->reply.usage.completion_tokens;
 	if (slot->reply.state == OC_REPLY_FAILED) {
 		r->count.failed++;
-		lost(r, slot, slot->reply.raw, "request_failed", slot->reply.error);
-		return 0;
+		return lost(r, slot, slot->reply.raw, "request_failed", slot->reply.error, err);
 	}
 	r->count.replies++;
 	r->count.cut += cut;
-	if (cut && r->drop_cut) {
-		lost(r, slot, slot->reply.text, "cut_off", (struct oc_str){0});
-		return 0;
-	}
+	if (cut && r->drop_cut)
+		return lost(r, slot, slot->reply.text, "cut_off", (struct oc_str){0}, err);
 	oc_prompt_scope(r, p, &ask, &seeds, &seed);
 	if (oc_parser_run(r->parser, a, slot->reply.text, cut, &seed, &item, &item_n, err))
 		return -1;
-	if (!item_n)
-		lost(r, slot, slot->reply.text, "unreadable", (struct oc_str){0});
+	if (!item_n && lost(r, slot, slot->reply.text, "unreadable", (struct oc_str){0}, err))
+		return -1;
 	for (size_t i = 0; i < item_n; i++) {
 		struct oc_expanded x;
 		if (oc_expand(r->expander, a, &item[i], &p->shown, &seed, &x, err))

@@ -29,7 +29,8 @@ static const char usage[] =
 	"  --long-name         want max_completion_tokens\n"
 	"  --ledger FILE       append a line for each request and each good answer\n"
 	"  --hold              do not stop when standard input ends\n"
-	"template: {{hash}} {{int:A:B}} {{pick:a|b|c}} {{sum}} {{prompt}}\n";
+	"template: {{hash}} {{int:A:B}} {{pick:a|b|c}} {{sum}} {{prompt}}\n"
+	"          {{quote:N}} {{quote:N:MARK}} (N words of the prompt, between two MARKs)\n";
 
 static int set_fault(struct server_opts *o, const char *arg)
 {
