@@ -12,6 +12,8 @@
 	X(show)                                                                                    \
 	X(why)                                                                                     \
 	X(descendants)                                                                             \
+	X(retract)                                                                                 \
+	X(diff)                                                                                    \
 	X(curate)                                                                                  \
 	X(verify)                                                                                  \
 	X(mix)                                                                                     \

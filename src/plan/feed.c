@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "generate/recipe.h"
 #include "plan/lineage.h"
+#include "plan/lookup.h"
 #include "plan/state.h"
 
 /* ---------------------------------------------------------- the plan's sources */
@@ -241,9 +242,16 @@ static int leg_next(void *user, struct oc_batch *batch, struct oc_err *err)
 
 static int leg_parse(void *user, struct oc_row *row, struct oc_err *err)
 {
-	(void)user;
-	return row->root || (row->fate != OC_LIVE && row->fate != OC_HELD) ? 0
-	                                                                   : oc_row_parse(row, err);
+	const struct leg_feed *f = user;
+	const struct oc_run_retract *retract = f->run->opts->retract;
+
+	if (row->fate != OC_LIVE && row->fate != OC_HELD)
+		return 0;
+	if (!row->root && oc_row_parse(row, err))
+		return -1;
+	if (retract && oc_key_set_has(retract->keys, row->ped.key))
+		oc_row_reject(row, "retract", "retracted", OC_LIT(""));
+	return 0;
 }
 
 static void leg_close(void *user)

@@ -12,9 +12,11 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "plan/lookup.h"
 #include "plan/state.h"
 
-#define LOCK_MAX ((size_t)16 << 20) /* bytes of a plan.lock.yaml */
+#define REVIEWS_MAX ((size_t)1 << 30)
+#define LOCK_MAX    ((size_t)16 << 20) /* bytes of a plan.lock.yaml */
 
 const char *oc_run_path(struct oc_run *run, char out[PATH_MAX], const char *name)
 {
@@ -312,6 +314,42 @@ static int open_store(struct oc_run *run, struct oc_err *err)
 	return 0;
 }
 
+/* A folder retracts once and for all: what it leaves out is part of what it is. */
+static int record_retract(struct oc_run *run, struct oc_err *err)
+{
+	const struct oc_run_retract *r = run->opts->retract;
+	struct oc_buf now = {0}, then = {0}, log = {0};
+	char path[PATH_MAX];
+	int rc;
+
+	oc_buf_puts(&now, "{\"of\":");
+	oc_buf_json(&now, oc_str(r->of));
+	oc_buf_puts(&now, ",\"what\":");
+	oc_buf_json(&now, oc_str(r->what));
+	oc_buf_printf(&now, ",\"keys\":%llu}", (unsigned long long)oc_key_set_len(r->keys));
+	if (run->continued) {
+		rc = oc_rundb_get(run->db, "retract", &then, err);
+		if (rc >= 0 && !oc_str_eq(oc_buf_view(&now), oc_buf_view(&then)))
+			rc = oc_fail(err, OC_USAGE, run->dir,
+			             "holds a run that left out something else: choose another "
+			             "folder with -o");
+		goto out;
+	}
+	rc = oc_rundb_set(run->db, "retract", oc_buf_view(&now), err);
+	snprintf(path, sizeof path, "%.3800s/reviews.jsonl", r->of);
+	if (!rc && oc_file_exists(path)) {
+		rc = oc_file_read(path, REVIEWS_MAX, &log, err);
+		if (!rc)
+			rc = oc_file_write(oc_run_path(run, path, "reviews.jsonl"), log.p, log.len,
+			                   err);
+	}
+out:
+	oc_buf_fini(&now);
+	oc_buf_fini(&then);
+	oc_buf_fini(&log);
+	return rc < 0 ? -1 : 0;
+}
+
 static int start(struct oc_run *run, struct oc_err *err)
 {
 	struct oc_buf changed = {0};
@@ -328,6 +366,8 @@ static int start(struct oc_run *run, struct oc_err *err)
 	    oc_rundb_open(&run->db, run->dir, false, err))
 		return -1;
 	if (!run->continued && write_lock_file(run, err))
+		return -1;
+	if (run->opts->retract && record_retract(run, err))
 		return -1;
 	run->models = oc_zalloc(run->plan->model_n, sizeof *run->models);
 	return open_store(run, err);

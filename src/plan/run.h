@@ -26,6 +26,18 @@ struct oc_run_hooks {
 };
 
 struct oc_run_status;
+struct oc_key_set;
+
+/*
+ * Rebuilding a run without some rows (plan/lookup.h names them). The round is replayed as it was:
+ * the same rows are read, held out and shown in prompts, so every reply is in the store. Then the
+ * rows of `keys` fall as retract/retracted before anything verifies or curates them, and everything
+ * behind that point is decided anew without them. Decisions of people are taken over from `of`.
+ */
+struct oc_run_retract {
+	const struct oc_key_set *keys;
+	const char *of, *what; /* run folder, and what was named; for the record */
+};
 
 struct oc_run_opts {
 	const char *dir;   /* run folder; NULL = runs/NAME beside the plan */
@@ -34,6 +46,7 @@ struct oc_run_opts {
 	bool all_verdicts; /* kept rows carry every verdict in the lineage */
 	bool force;        /* start anew in a folder that holds a finished run of this plan */
 	uint64_t trial;    /* requests each recipe may send, 0 = all */
+	const struct oc_run_retract *retract; /* NULL: none */
 	struct oc_run_hooks hooks;
 	void *user;
 	/* Told of every row that a recipe makes, as soon as it is made; it may fall later. May be

@@ -137,7 +137,7 @@ int oc_run_stages(struct oc_run *run, const uint8_t *test, char dir[PATH_MAX], s
 	int rc = -1;
 
 	chain_init(&c, run->plan);
-	if (!c.n && !run->plan->generate_n)
+	if (!c.n && !run->plan->generate_n && !test && !run->opts->retract)
 		more = false;
 	while (more) {
 		for (last = first; last < c.n && c.steps[last]->def->kind != OC_STAGE_WHOLE; last++)
@@ -176,7 +176,8 @@ bool oc_run_is_direct(struct oc_run *run)
 	const struct oc_plan *p = run->plan;
 	struct oc_str mode = oc_json_get_str(p->review, "mode");
 
-	if (p->holdout || p->generate_n || p->mix || (mode.len && !oc_str_is(mode, "none")))
+	if (run->opts->retract || p->holdout || p->generate_n || p->mix ||
+	    (mode.len && !oc_str_is(mode, "none")))
 		return false;
 	for (unsigned i = 0; i < p->verify_n + p->curate_n; i++) {
 		const struct oc_plan_step *s =
