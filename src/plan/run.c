@@ -104,7 +104,22 @@ static bool only_begun(const char *dir)
 	return only;
 }
 
-/* 1: the folder holds a run of this plan, 2: it is free, 0: of another one or of other things. */
+/* Over the inputs as they are now? 1 yes, also when the run has not noted them yet. */
+static int same_inputs(const struct oc_plan *plan, struct oc_rundb *db, struct oc_err *err)
+{
+	struct oc_buf now = {0}, then = {0};
+	int rc = oc_rundb_get(db, "inputs", &then, err);
+
+	oc_inputs_stamp(plan, &now);
+	if (rc >= 0)
+		rc = rc == 0 || oc_str_eq(oc_buf_view(&now), oc_buf_view(&then));
+	oc_buf_fini(&now);
+	oc_buf_fini(&then);
+	return rc;
+}
+
+/* 1: the folder holds a run of this plan over these inputs, 2: it is free, 0: of another one or of
+ * other things. */
 static int holds(const struct oc_plan *plan, const char *dir, struct oc_err *err)
 {
 	bool begun = only_begun(dir);
@@ -122,6 +137,8 @@ static int holds(const struct oc_plan *plan, const char *dir, struct oc_err *err
 	if (rc == 1) {
 		oc_hash128_hex(oc_plan_hash(plan), hex);
 		rc = strcmp(oc_buf_cstr(&hash), hex) == 0;
+		if (rc && (rc = same_inputs(plan, db, err)) == 0 && begun)
+			rc = 2;
 	} else if (begun) {
 		rc = 2;
 	}
