@@ -62,7 +62,8 @@ static int sources_next(void *user, struct oc_batch *batch, struct oc_err *err)
 /* "name:row", without printf: every row needs one. */
 static struct oc_str row_key(struct oc_arena *a, const char *name, uint64_t row)
 {
-	size_t len = strlen(name);
+	struct oc_str text = oc_str(name);
+	size_t len = text.len;
 	char digits[20], *d = digits + sizeof digits, *key;
 
 	do
@@ -70,7 +71,7 @@ static struct oc_str row_key(struct oc_arena *a, const char *name, uint64_t row)
 	while (row /= 10);
 	size_t digit_n = (size_t)(digits + sizeof digits - d);
 	key = oc_arena_alloc(a, len + 1 + digit_n);
-	memcpy(key, name, len);
+	memcpy(key, text.p, len);
 	key[len] = ':';
 	memcpy(key + len + 1, d, digit_n);
 	return (struct oc_str){key, len + 1 + digit_n};
