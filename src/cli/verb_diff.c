@@ -214,7 +214,7 @@ const struct oc_verb oc_verb_diff = {
 	.help = "what two runs have in common: plans, counts, rows",
 	.usage = "RUN_A RUN_B",
 	.doc = "Prints the lines in which the resolved plans differ, the ledgers beside each "
-               "other, "
+	       "other, "
 	       "and how many rows of out/ are the same, changed (same key, other bytes) or in one "
 	       "run only, with the first ten of each; --json lists all their keys.",
 	.flags = flags,
