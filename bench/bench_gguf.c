@@ -112,6 +112,7 @@ int main(int argc, char **argv)
 		double begin = oc_now();
 		if (start(&b, opts, a))
 			return 77;
+		run(&b, 1, 1, "Once", false); /* the first request loads and tests the model */
 		double ready = oc_now() - begin;
 		double speed = n * tokens / run(&b, n, tokens, "Once upon a time there was", false);
 		if (base == 0)

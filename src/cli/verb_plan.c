@@ -159,7 +159,7 @@ static int connect_model(struct oc_cli *cli, const struct oc_plan *plan,
 	struct knock k = {0};
 	int rc = -1;
 
-	if (from_env && *from_env)
+	if (!base.len && from_env)
 		base = oc_str(from_env);
 	while (base.len && base.p[base.len - 1] == '/')
 		base.len--;
