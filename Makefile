@@ -141,10 +141,10 @@ format:
 
 # A file that passed leaves a stamp, so only what changed is looked at again.
 tidy:
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(SRC:%.c=build/tidy/%.ok)
+	$(Q)$(MAKE) -s $(PARALLEL) $(SRC:%.c=build/tidy/%.ok)
 	@echo 'tidy: nothing found'
 analyze: ## clang's path-sensitive analyzer (minutes)
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) $(SRC:%.c=build/analyze/%.ok)
+	$(Q)$(MAKE) -s $(PARALLEL) $(SRC:%.c=build/analyze/%.ok)
 	@echo 'analyze: nothing found'
 build/tidy/%.ok: %.c .clang-tidy $(B)/gen/recipes.inc
 	$(call tidy,)
@@ -159,8 +159,8 @@ define tidy
 endef
 
 werror:
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) CI=1 VARIANT=gcc objects
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL) CI=1 VARIANT=clang objects
+	$(Q)$(MAKE) -s $(PARALLEL) CI=1 VARIANT=gcc objects
+	$(Q)$(MAKE) -s $(PARALLEL) CI=1 VARIANT=clang objects
 	@echo 'werror: no warning from gcc or clang'
 objects: $(patsubst %.c,$(B)/%.o,$(filter-out $(if $(filter gcc,$(VARIANT)),fuzz/%),$(wildcard $(C_DIRS:=/*.c))))
 
