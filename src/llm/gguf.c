@@ -560,7 +560,7 @@ const struct oc_llm_def oc_llm_gguf = {
 	.doc = "The model runs in a child process through llama.cpp's C library, which is loaded "
 	       "at "
 	       "run time, when the first reply is wanted that does not lie in the store; `outcross "
-               "doctor --fix` fetches the library and a small model. Requests "
+	       "doctor --fix` fetches the library and a small model. Requests "
 	       "are "
 	       "decoded together, `slots` at a time, and a beginning that their prompts share is "
 	       "decoded once. Texts are drawn by Outcross from the model's logits, with one stream "

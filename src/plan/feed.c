@@ -7,6 +7,34 @@
 #include "plan/lookup.h"
 #include "plan/state.h"
 
+/* -------------------------------------------------------------------- notes */
+
+void oc_run_note(struct oc_run *run, const char *key, struct oc_str value)
+{
+	run->notes = oc_realloc(run->notes, (run->note_n + 1) * sizeof *run->notes);
+	struct oc_note *note = &run->notes[run->note_n++];
+
+	*note = (struct oc_note){0};
+	snprintf(note->key, sizeof note->key, "%s", key);
+	oc_buf_str(&note->value, value);
+}
+
+int oc_run_notes_store(struct oc_run *run, struct oc_err *err)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < run->note_n; i++) {
+		struct oc_note *note = &run->notes[i];
+		if (!rc)
+			rc = oc_rundb_set(run->db, note->key, oc_buf_view(&note->value), err);
+		oc_buf_fini(&note->value);
+	}
+	free(run->notes);
+	run->notes = NULL;
+	run->note_n = 0;
+	return rc;
+}
+
 /* ---------------------------------------------------------- the plan's sources */
 
 struct sources {
@@ -48,8 +76,7 @@ static int sources_next(void *user, struct oc_batch *batch, struct oc_err *err)
 				return oc_fail_in(err, plan->sources[f->at].name);
 		}
 		if (rc == 0) {
-			if (oc_inputs_store(f->run, f->at, f->self, err))
-				return -1;
+			oc_inputs_note(f->run, f->at, f->self);
 			oc_lineage_close(f->lineage);
 			f->lineage = NULL;
 		}
@@ -204,10 +231,9 @@ static int recipe_end(struct leg_feed *f, struct oc_err *err)
 
 	oc_recipe_facts(f->recipe, &facts);
 	snprintf(key, sizeof key, "recipe:%s", step->name);
-	int rc = oc_rundb_set(f->run->db, key, oc_buf_view(&facts), err);
+	oc_run_note(f->run, key, oc_buf_view(&facts));
 	oc_buf_fini(&facts);
-	if (!rc && oc_recipe_verdict(f->recipe, err))
-		rc = oc_fail_in(err, step->name);
+	int rc = oc_recipe_verdict(f->recipe, err) ? oc_fail_in(err, step->name) : 0;
 	recipe_close(f);
 	return rc;
 }

@@ -68,7 +68,7 @@ void oc_inputs_stamp(const struct oc_plan *plan, struct oc_buf *out)
 			oc_buf_printf(out, "%s: not a plain file\n", plan->sources[i].name);
 }
 
-int oc_inputs_store(struct oc_run *run, unsigned source, void *self, struct oc_err *err)
+void oc_inputs_note(struct oc_run *run, unsigned source, void *self)
 {
 	const struct oc_plan_source *s = &run->plan->sources[source];
 	const struct oc_input *in;
@@ -86,7 +86,6 @@ int oc_inputs_store(struct oc_run *run, unsigned source, void *self, struct oc_e
 	}
 	oc_buf_putc(&b, ']');
 	snprintf(key, sizeof key, "inputs:%s", s->name);
-	int rc = oc_rundb_set(run->db, key, oc_buf_view(&b), err);
+	oc_run_note(run, key, oc_buf_view(&b));
 	oc_buf_fini(&b);
-	return rc;
 }

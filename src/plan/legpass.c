@@ -218,9 +218,11 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 		goto out;
 	if (!p.in_transaction && oc_rundb_begin(run->db, err))
 		goto out;
-	p.in_transaction = false;
-	if (oc_rundb_pass_done(run->db, name, &run->tally, err) || oc_rundb_commit(run->db, err))
+	p.in_transaction = true;
+	if (oc_run_notes_store(run, err) || oc_rundb_pass_done(run->db, name, &run->tally, err) ||
+	    oc_rundb_commit(run->db, err))
 		goto out;
+	p.in_transaction = false;
 	rc = oc_status_write(run, true, err);
 out:
 	if (p.fallen)

@@ -370,7 +370,8 @@ static int output_run(struct output *o, struct oc_pass *pass, struct oc_err *err
 			err, OC_INTERNAL, run->dir,
 			"the ledger does not balance; please report this with plan.lock.yaml");
 	oc_measures_write(o->measures, &facts);
-	if (oc_rundb_set(run->db, "measures", oc_buf_view(&facts), err))
+	if (oc_run_notes_store(run, err) ||
+	    oc_rundb_set(run->db, "measures", oc_buf_view(&facts), err))
 		goto out;
 	facts.len = 0;
 	oc_columns_write(o->columns, &facts);

@@ -572,6 +572,8 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 	if (run->store && oc_store_close(run->store, rc ? &late : err) && !rc)
 		rc = -1;
 	oc_budget_free(run->budget);
+	struct oc_err ignored = {0};
+	oc_run_notes_store(run, &ignored); /* of a pass that failed: what a look at it shows */
 	oc_rundb_close(run->db);
 	if (run->lock_fd >= 0)
 		close(run->lock_fd);

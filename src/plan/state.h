@@ -12,6 +12,12 @@
 #include "plan/run.h"
 #include "plan/rundb.h"
 
+/* A fact on its way into run.db. */
+struct oc_note {
+	char key[300];
+	struct oc_buf value;
+};
+
 struct oc_run {
 	struct oc_ctx *ctx;
 	const struct oc_plan *plan;
@@ -24,8 +30,10 @@ struct oc_run {
 	struct oc_budget *budget;
 	struct oc_llm_model **models; /* (plan->model_n), opened on first use */
 	struct oc_tally tally;
-	struct oc_buf facts; /* members of a JSON object, for report and card */
-	const char *phase;
+	struct oc_buf facts;       /* members of a JSON object, for report and card */
+	const char *_Atomic phase; /* the feed's thread says "generate" */
+	struct oc_note *notes;     /* (note_n) */
+	unsigned note_n;
 	enum oc_run_state state;
 	bool continued;
 	uint64_t waiting;
@@ -39,7 +47,11 @@ const char *oc_work_path(struct oc_run *run, char out[PATH_MAX], const char *nam
 
 /* ------------------------------------------------------------------- feeds */
 
-/* Where the rows of a pass come from. */
+/*
+ * Where the rows of a pass come from. A feed runs on a thread of its own while emit, on another,
+ * writes into run.db, which knows one user: what a feed has to keep goes through oc_run_note, and
+ * reaches run.db when the pass is over.
+ */
 struct oc_feed {
 	void *user;
 	int (*next)(void *user, struct oc_batch *batch, struct oc_err *err);
@@ -47,13 +59,15 @@ struct oc_feed {
 	void (*close)(void *user);
 };
 
+void oc_run_note(struct oc_run *run, const char *key, struct oc_str value);
+int oc_run_notes_store(struct oc_run *run, struct oc_err *err);
 int oc_feed_sources(struct oc_feed *feed, struct oc_run *run, struct oc_err *err);
 /* A leg; `test` has a bit per row that is held out, or is NULL; then the recipes, or none. */
 int oc_feed_leg(struct oc_feed *feed, struct oc_run *run, const char *dir, const uint8_t *test,
                 bool recipes, struct oc_err *err);
 
-/* What a source's files were: name, bytes, rows, hash. Kept in run.db when it has been read. */
-int oc_inputs_store(struct oc_run *run, unsigned source, void *self, struct oc_err *err);
+/* What a source's files were: name, bytes, rows, hash. Noted for run.db when it has been read. */
+void oc_inputs_note(struct oc_run *run, unsigned source, void *self);
 /* Sum of the sizes of a source's files, or -1 where that is not known (standard input, a pipe). */
 int64_t oc_inputs_bytes(const struct oc_plan_source *source, const char *base_dir);
 /* Name, size and time of every input, a line each: a run whose stamp changed is another run. */
