@@ -36,13 +36,12 @@ static void places(struct oc_buf *b, yyjson_val *row, yyjson_val *ped)
 	line(b, "model", oc_json_get_str(ped, "model"));
 	line(b, "licence", oc_json_get_str(source, "license"));
 	if (oc_json_get_str(source, "file").len) {
+		long long from = oc_json_get_int(source, "offset", 0);
+		long long len = oc_json_get_int(source, "len", 0);
 		text.len = 0;
 		oc_buf_printf(&text, "%.*s, row %lld, bytes %lld to %lld",
 		              OC_ARG(oc_json_get_str(source, "file")),
-		              (long long)oc_json_get_int(source, "row", 0) + 1,
-		              (long long)oc_json_get_int(source, "offset", 0),
-		              (long long)(oc_json_get_int(source, "offset", 0) +
-		                          oc_json_get_int(source, "len", 0)));
+		              (long long)oc_json_get_int(source, "row", 0) + 1, from, from + len);
 		line(b, "source", oc_buf_view(&text));
 	}
 	if (bytes && oc_json_get(bytes, "note"))
