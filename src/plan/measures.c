@@ -254,8 +254,8 @@ void oc_measures_write(const struct oc_measures *m, struct oc_buf *b)
 			              (unsigned long long)m->depth_tokens[d]);
 			any = true;
 		}
-	oc_buf_printf(b, "],\"founders\":{\"distinct\":%llu,\"effective\":",
-	              (unsigned long long)(m->founders.n + m->lone));
+	unsigned long long distinct = m->founders.n + m->lone;
+	oc_buf_printf(b, "],\"founders\":{\"distinct\":%llu,\"effective\":", distinct);
 	double mass = m->mass + (double)m->lone, squares = m->squares + (double)m->lone;
 	oc_buf_double(b, squares > 0 ? mass * mass / squares : 0);
 	oc_buf_printf(b, ",\"rows_without\":%llu},\"lengths\":{\"unit\":\"words\",\"from\":[",
