@@ -310,6 +310,7 @@ static void on_done(void *user, struct oc_exchange *x)
 	if (*link == c)
 		*link = c->chain;
 	m->flying--;
+	m->stats.sent -= !x->attempts; /* it never left */
 	m->stats.seconds += x->seconds;
 	m->stats.unknown_cost += c->unknown_cost;
 	switch (c->state) {
@@ -675,9 +676,7 @@ static void llm_close(struct oc_llm *llm)
 				if (t->handle == h)
 					t->handle = NULL;
 	pthread_mutex_unlock(&m->lock);
-	while ((c = list_take(&h->ready)))
-		call_free(c);
-	while ((c = list_take(&h->waiting)))
+	while ((c = list_take(&h->ready)) || (c = list_take(&h->waiting)))
 		call_free(c);
 	pthread_cond_destroy(&h->wake);
 	oc_arena_free(h->arena);
@@ -759,22 +758,27 @@ int oc_llm_model_open(struct oc_llm_model **out, const struct oc_env *env,
 	return 0;
 }
 
+void oc_llm_model_drain(struct oc_llm_model *m)
+{
+	m->def->stop(m->self);
+	pthread_mutex_lock(&m->lock);
+	while (m->flying && atomic_load(&m->ctx->cancel) < 2) {
+		struct timespec until;
+		clock_gettime(CLOCK_MONOTONIC, &until);
+		until.tv_nsec += WAIT_STEP_MS * 1000000L;
+		until.tv_sec += until.tv_nsec / 1000000000L;
+		until.tv_nsec %= 1000000000L;
+		pthread_cond_timedwait(&m->idle, &m->lock, &until);
+	}
+	pthread_mutex_unlock(&m->lock);
+}
+
 void oc_llm_model_close(struct oc_llm_model *m)
 {
 	if (!m)
 		return;
 	if (m->self) {
-		m->def->stop(m->self);
-		pthread_mutex_lock(&m->lock);
-		while (m->flying && atomic_load(&m->ctx->cancel) < 2) {
-			struct timespec until;
-			clock_gettime(CLOCK_MONOTONIC, &until);
-			until.tv_nsec += WAIT_STEP_MS * 1000000L;
-			until.tv_sec += until.tv_nsec / 1000000000L;
-			until.tv_nsec %= 1000000000L;
-			pthread_cond_timedwait(&m->idle, &m->lock, &until);
-		}
-		pthread_mutex_unlock(&m->lock);
+		oc_llm_model_drain(m);
 		m->def->close(m->self);
 	}
 	pthread_cond_destroy(&m->idle);

@@ -31,6 +31,9 @@ struct oc_llm_model_opts {
 int oc_llm_model_open(struct oc_llm_model **m, const struct oc_env *env,
                       const struct oc_llm_model_opts *opts, struct oc_store *store,
                       struct oc_budget *budget, struct oc_err *err);
+/* Sends nothing more; returns when what is in flight is answered and stored (cancelled twice: at
+ * once). */
+void oc_llm_model_drain(struct oc_llm_model *m);
 void oc_llm_model_close(
 	struct oc_llm_model *m); /* drains or abandons, by the context's cancel flag */
 

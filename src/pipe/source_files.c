@@ -174,8 +174,13 @@ static ssize_t read_disk(struct oc_files *f, void *p, size_t cap, struct oc_err 
 	do
 		n = read(f->fd, p, cap);
 	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return oc_fail_errno(err, in->path, "cannot read");
+	if (n < 0) {
+		bool folder = errno == EISDIR;
+		oc_fail_errno(err, in->path, "cannot read");
+		if (folder)
+			err->code = OC_INPUT;
+		return -1;
+	}
 	if (n == 0) {
 		f->on_disk_end = true;
 		in->hash = oc_hasher_get(f->hasher);

@@ -41,6 +41,7 @@ struct sources {
 	struct oc_run *run;
 	void *self; /* of source `at`, open */
 	unsigned at;
+	uint64_t rows;              /* of source `at`, so far */
 	struct oc_lineage *lineage; /* of source `at`, when it brings one */
 	void **open;                /* (source_n): kept open until close, parse needs them */
 };
@@ -75,7 +76,13 @@ static int sources_next(void *user, struct oc_batch *batch, struct oc_err *err)
 			if (f->lineage && oc_lineage_next(f->lineage, &batch->rows[i], err))
 				return oc_fail_in(err, plan->sources[f->at].name);
 		}
+		f->rows += batch->row_n;
+		if (rc == 0 && !f->rows)
+			return oc_fail(err, OC_INPUT, plan->sources[f->at].name,
+			               "there are no rows in it: take the source out of the plan, "
+			               "or give it a file with rows");
 		if (rc == 0) {
+			f->rows = 0;
 			oc_inputs_note(f->run, f->at, f->self);
 			oc_lineage_close(f->lineage);
 			f->lineage = NULL;

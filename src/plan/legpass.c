@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "pipe/zframes.h"
+#include "plan/labels.h"
 #include "plan/state.h"
 
 struct leg_pass {
@@ -22,7 +23,8 @@ struct leg_pass {
 	struct oc_zwriter *fallen; /* open when the block has a row that fell */
 	struct oc_buf *states;     /* (step_n) of the block being written */
 	struct oc_checkpoint at;
-	uint64_t skip; /* rows still to drop from the feed */
+	uint64_t skip;            /* rows still to drop from the feed */
+	struct oc_labels *labels; /* of the rows that come from outside */
 	bool in_transaction;
 };
 
@@ -95,6 +97,8 @@ static int count(struct leg_pass *p, const struct oc_row *row, struct oc_err *er
 	struct oc_tally *t = &p->run->tally;
 	bool made = row->ped.source >= p->run->plan->source_n;
 
+	if (!row->old && !made)
+		oc_labels_see(p->labels, row);
 	if (!row->old)
 		++*(made ? &t->made : &t->in);
 	oc_tally_verdicts(t, row, row->verdict_old);
@@ -194,6 +198,7 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 	int rc = -1;
 
 	p.states = oc_zalloc(step_n, sizeof *p.states);
+	p.labels = oc_labels_new();
 	run->phase = name;
 	if (resume(&p, err) || oc_mkdirs(dir, err) ||
 	    !(p.leg = oc_leg_create(dir, p.at.blocks, err)))
@@ -223,8 +228,10 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 	    oc_rundb_commit(run->db, err))
 		goto out;
 	p.in_transaction = false;
+	oc_labels_say(p.labels, run->ctx);
 	rc = oc_status_write(run, true, err);
 out:
+	oc_labels_free(p.labels);
 	if (p.fallen)
 		oc_zwriter_abandon(p.fallen);
 	if (p.leg)

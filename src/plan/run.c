@@ -551,6 +551,9 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 		rc = status_settle(run, err);
 	if (rc)
 		run->state = err->code == OC_CANCELLED ? OC_RUN_STOPPED : OC_RUN_FAILED;
+	for (unsigned i = 0; run->models && i < plan->model_n; i++)
+		if (run->models[i])
+			oc_llm_model_drain(run->models[i]);
 	if (run->db && !idle) {
 		oc_status_write(run, true, rc ? &late : err);
 		if (rc)
