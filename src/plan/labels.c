@@ -72,7 +72,8 @@ void oc_labels_say(const struct oc_labels *l, struct oc_ctx *ctx)
 {
 	if (l->twice)
 		oc_log(ctx, OC_LOG_WARN,
-		       "ids came again %llu times, first %s: they are labels, rows are told apart by "
+		       "ids came again %llu times, first %s: they are labels, rows are told apart "
+		       "by "
 		       "their number; for distinct ids change the source or its `id:`",
 		       (unsigned long long)l->twice, l->first);
 }
