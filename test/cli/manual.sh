@@ -35,3 +35,15 @@ for m in re.finditer(r"(?:<!-- file: (\S+) -->\n)?^```(\w+)\n(.*?)^```$", text, 
 if ran < 15:
     sys.exit("manual: only %d commands found" % ran)
 PY
+
+# doc/design.md: its excerpts are the files.
+python3 - "$ROOT" <<'PY'
+import re, sys
+root = sys.argv[1]
+text = open(root + "/doc/design.md", encoding="utf-8").read()
+found = re.findall(r"<!-- from: (\S+) -->\n```\w+\n(.*?)\n```$", text, re.S | re.M)
+assert len(found) >= 5, len(found)
+for path, part in found:
+    if part not in open(root + "/" + path, encoding="utf-8").read():
+        sys.exit("design.md: what it shows of %s is no longer there:\n%s" % (path, part[:300]))
+PY
