@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #define OC_STAGES(X)                                                                               \
+	X(copies)                                                                                  \
 	X(exact)                                                                                   \
 	X(hold)                                                                                    \
 	X(math)                                                                                    \

@@ -1,0 +1,98 @@
+/*
+ * copies.h: what the stage copies observed, and how its spans are found.
+ *
+ * Five streams, in row order, one entry a row:
+ *
+ *   0  struct oc_copy_row
+ *   1  its folded text (index/winnow.h)
+ *   2  its fingerprints
+ *   3  its shifts: from folded bytes back to the text's
+ *   4  key, model, recipe
+ *
+ * Queries are the judged rows and, as the reference, real rows drawn by chance; each is compared
+ * with every real row but itself. Fingerprints of queries mark a bit table; real fingerprints that
+ * hit a bit and all query fingerprints are sorted by hash, real ones first. Where a fingerprint has
+ * at most `cap` real places, each is a candidate of each query place: nothing is missed. Where it
+ * has more, the windows of min_span bytes that hold it are sorted in turn, and the first two real
+ * rows of each stand for all: every window that is shared is still found, so coverage is the same,
+ * but a longer span may exist in a row that was not named. Candidates are sorted by query, grown
+ * both ways and verified byte by byte.
+ *
+ * Memory: three sorts and the bit table, a share of `memory:` each. On disk: about the texts, 12
+ * bytes a fingerprint, 64 a row, 16 a candidate, 17 a window. Rows are told apart by ordinal, at
+ * most 2^32 - 2 of them.
+ */
+#ifndef CURATE_COPIES_H
+#define CURATE_COPIES_H
+
+#include "index/winnow.h"
+#include "pipe/spill.h"
+
+#define OC_COPY_STREAMS 5
+
+struct oc_copy_row {
+	uint64_t number; /* row->number */
+	uint32_t text_len, print_n, shift_n, key_len, model_len, recipe_len;
+	uint32_t depth;
+	uint32_t origin; /* enum oc_origin */
+};
+
+struct oc_copy_opts {
+	uint32_t min_span, cap;
+	uint64_t reference; /* of 2^32 real rows, how many are drawn */
+	uint32_t span;      /* longest span that is no finding */
+	double coverage;
+	bool unknown_too; /* rows of unknown origin are judged as well */
+	uint64_t seed;
+};
+
+/* The streams, mapped, with where each row's part begins. */
+struct oc_copies {
+	struct oc_ctx *ctx;
+	const char *name;
+	struct oc_copy_opts opts;
+	struct oc_winnow winnow;
+	const struct oc_copy_row *rows; /* (row_n) */
+	uint32_t row_n;
+	const char *text, *names;
+	const struct oc_fingerprint *prints;
+	const struct oc_shift *shifts;
+	const uint64_t *places; /* (row_n, 4): text, prints, shifts, names */
+	struct oc_spill *place_of;
+};
+
+int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
+                   const struct oc_copy_opts *opts, struct oc_spill *spill, struct oc_err *err);
+void oc_copies_close(struct oc_copies *c);
+struct oc_str oc_copies_text(const struct oc_copies *c, uint32_t row);
+
+/* A query's spans are measured against all real rows but itself. */
+bool oc_copies_judged(const struct oc_copies *c, uint32_t row);
+bool oc_copies_reference(const struct oc_copies *c, uint32_t row);
+
+struct oc_interval {
+	uint32_t from, to;
+};
+
+/* What one query shares with real rows. */
+struct oc_copied {
+	uint32_t row;             /* ordinal of the query */
+	uint32_t source;          /* of the real row that holds the longest span; the first such */
+	struct oc_common longest; /* a: in the query, b: in the source; folded bytes */
+	uint32_t covered;         /* bytes in spans of at least min_span */
+	uint32_t interval_n;      /* the covered bytes, ascending, apart */
+	const struct oc_interval *interval;
+	bool at_least; /* a longer span may exist */
+};
+
+/* Calls `found` for each query that has a span, in row order. Memory: at most `memory` bytes, and
+ * the intervals of one row. */
+typedef int oc_copied_fn(void *user, const struct oc_copied *found, struct oc_err *err);
+int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, oc_copied_fn *found,
+                   void *user, struct oc_err *err);
+
+/* The judge: one query against every real row, by oc_common_judge; covered has a byte for each of
+ * its text. Returns the longest span. */
+uint32_t oc_copies_judge(const struct oc_copies *c, uint32_t row, uint8_t *covered);
+
+#endif

@@ -1,0 +1,249 @@
+#include "index/winnow.h"
+
+#include <stdlib.h>
+
+/* An odd multiplier for the rolling hash (mod 2^64); k-grams are short, and hits are verified. */
+#define BASE 0x9E3779B97F4A7C15u
+
+void oc_winnow_init(struct oc_winnow *w, uint32_t min_span)
+{
+	w->min_span = min_span;
+	w->k = min_span / 2 > 32 ? 32 : min_span / 2;
+	w->w = min_span - w->k + 1;
+	w->leaving = 1;
+	for (uint32_t i = 1; i < w->k; i++)
+		w->leaving *= BASE;
+}
+
+/* ----------------------------------------------------------------- folding */
+
+/* Bytes of the white space at p: Unicode's White_Space and the four ASCII separators. 0 = none. */
+static size_t space_at(const unsigned char *p, const unsigned char *end)
+{
+	if (*p == ' ' || (*p >= 9 && *p <= 13) || (*p >= 0x1C && *p <= 0x1F))
+		return 1;
+	if (*p < 0xC2)
+		return 0;
+	if (*p == 0xC2)
+		return end - p >= 2 && (p[1] == 0x85 || p[1] == 0xA0) ? 2 : 0;
+	if (*p > 0xE3 || end - p < 3)
+		return 0;
+	uint32_t c = (uint32_t)*p << 16 | (uint32_t)p[1] << 8 | p[2];
+	return c == 0xE19A80 || (c >= 0xE28080 && c <= 0xE2808A) || c == 0xE280A8 ||
+	                       c == 0xE280A9 || c == 0xE280AF || c == 0xE2819F || c == 0xE38080
+	               ? 3
+	               : 0;
+}
+
+void oc_fold_space(struct oc_str text, struct oc_buf *out, struct oc_buf *shifts)
+{
+	const unsigned char *begin = (const unsigned char *)text.p, *p = begin,
+			    *end = begin + text.len;
+	size_t start = out->len;
+	uint32_t shift = 0;
+
+	oc_buf_reserve(out, text.len + 1);
+	while (p < end) {
+		const unsigned char *from = p;
+		size_t n;
+		while (p < end && (n = space_at(p, end)))
+			p += n;
+		if (p > from && p < end && out->len > start)
+			out->p[out->len++] = ' ';
+		if (p == end)
+			break;
+		uint32_t at = (uint32_t)(out->len - start);
+		if ((uint32_t)(p - begin) != at + shift) {
+			shift = (uint32_t)(p - begin) - at;
+			struct oc_shift s = {at, shift};
+			oc_buf_add(shifts, &s, sizeof s);
+		}
+		from = p;
+		while (p < end && (*p > 0xE3 || (*p > ' ' && *p < 0xC2) || !space_at(p, end)))
+			p++;
+		memcpy(out->p + out->len, from, (size_t)(p - from));
+		out->len += (size_t)(p - from);
+	}
+}
+
+static uint64_t in_text(const struct oc_shift *shifts, uint32_t shift_n, uint32_t at)
+{
+	uint32_t low = 0, high = shift_n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (shifts[middle].at <= at)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return (uint64_t)at + (low ? shifts[low - 1].shift : 0);
+}
+
+void oc_fold_back(struct oc_str folded, const struct oc_shift *shifts, uint32_t shift_n,
+                  uint32_t from, uint32_t len, uint64_t *text_from, uint64_t *text_len)
+{
+	uint32_t to = from + len;
+
+	/* a space stands for a whole run, which ends where the next byte begins */
+	*text_from = in_text(shifts, shift_n, from);
+	*text_len = (folded.p[to - 1] == ' ' ? in_text(shifts, shift_n, to)
+	                                     : in_text(shifts, shift_n, to - 1) + 1) -
+	            *text_from;
+}
+
+/* ------------------------------------------------------------ fingerprints */
+
+static uint64_t mix(uint64_t h)
+{
+	h ^= h >> 32;
+	h *= 0xD6E8FEB86659FD93u;
+	return h ^ h >> 32;
+}
+
+uint32_t oc_winnow_text(const struct oc_winnow *w, struct oc_str folded, uint64_t *ring,
+                        struct oc_buf *out)
+{
+	const unsigned char *p = (const unsigned char *)folded.p;
+	uint32_t n = (uint32_t)folded.len, k = w->k, size = w->w, found = 0, best = 0, slot = 0;
+	uint64_t h = 0, least = UINT64_MAX;
+	bool fresh = false;
+
+	if (n < w->min_span)
+		return 0;
+	for (uint32_t i = 0; i < k - 1; i++)
+		h = h * BASE + p[i];
+	for (uint32_t at = 0; at + k <= n; at++) {
+		h = h * BASE + p[at + k - 1];
+		uint64_t v = mix(h);
+		h -= p[at] * w->leaving;
+		ring[slot] = v;
+		slot = slot + 1 == size ? 0 : slot + 1;
+		if (v <= least) {
+			least = v;
+			best = at;
+			fresh = true;
+		} else if (at - best >= size) {
+			/* the smallest left the window: look through it, the last of equals wins */
+			least = UINT64_MAX;
+			for (uint32_t i = 0, s = slot; i < size; i++) {
+				if (ring[s] <= least) {
+					least = ring[s];
+					best = at + 1 - size + i;
+				}
+				s = s + 1 == size ? 0 : s + 1;
+			}
+			fresh = true;
+		}
+		if (fresh && at + 1 >= size) {
+			/* small by choice: spread again for those who look at leading bits */
+			struct oc_fingerprint f = {least * BASE, best};
+			oc_buf_add(out, &f, sizeof f);
+			found++;
+			fresh = false;
+		}
+	}
+	return found;
+}
+
+/* ------------------------------------------------------------------- spans */
+
+static bool continues(char c)
+{
+	return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+/* Cut back to whole code points. */
+static struct oc_common whole(struct oc_str a, struct oc_common c)
+{
+	uint32_t end = c.a + c.len, lead = end;
+
+	while (c.len && continues(a.p[c.a])) {
+		c.a++;
+		c.b++;
+		c.len--;
+	}
+	if (!c.len)
+		return c;
+	do {
+		lead--;
+	} while (continues(a.p[lead]));
+	unsigned char first = (unsigned char)a.p[lead];
+	uint32_t need = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+	if (lead + need > end)
+		c.len = lead - c.a;
+	return c;
+}
+
+static uint32_t alike_after(const char *a, const char *b, uint32_t n)
+{
+	uint32_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		uint64_t x, y;
+		memcpy(&x, a + i, 8);
+		memcpy(&y, b + i, 8);
+		if (x != y)
+			return i + (uint32_t)__builtin_ctzll(x ^ y) / 8;
+	}
+	while (i < n && a[i] == b[i])
+		i++;
+	return i;
+}
+
+/* The same, walking down from just before a and b. */
+static uint32_t alike_before(const char *a, const char *b, uint32_t n)
+{
+	uint32_t i = 0;
+
+	for (; i + 8 <= n; i += 8) {
+		uint64_t x, y;
+		memcpy(&x, a - i - 8, 8);
+		memcpy(&y, b - i - 8, 8);
+		if (x != y)
+			return i + (uint32_t)__builtin_clzll(x ^ y) / 8;
+	}
+	while (i < n && a[-1 - (ptrdiff_t)i] == b[-1 - (ptrdiff_t)i])
+		i++;
+	return i;
+}
+
+static uint32_t min(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+struct oc_common oc_common_around(struct oc_str a, uint32_t a_at, struct oc_str b, uint32_t b_at)
+{
+	uint32_t after = alike_after(a.p + a_at, b.p + b_at,
+	                             min((uint32_t)a.len - a_at, (uint32_t)b.len - b_at));
+
+	if (!after)
+		return (struct oc_common){0};
+	uint32_t before = alike_before(a.p + a_at, b.p + b_at, min(a_at, b_at));
+	return whole(a, (struct oc_common){a_at - before, b_at - before, before + after});
+}
+
+uint32_t oc_common_judge(struct oc_str a, struct oc_str b, uint32_t min_span, uint8_t *covered)
+{
+	/* run[j + 1] = bytes that are equal before and at a[i], b[j] */
+	uint32_t *run = oc_zalloc(b.len + 1, sizeof *run), longest = 0;
+
+	for (uint32_t i = 0; i < a.len; i++) {
+		for (uint32_t j = (uint32_t)b.len; j-- > 0;) {
+			run[j + 1] = a.p[i] == b.p[j] ? run[j] + 1 : 0;
+			if (!run[j + 1] ||
+			    (i + 1 < a.len && j + 1 < b.len && a.p[i + 1] == b.p[j + 1]))
+				continue;
+			uint32_t len = run[j + 1];
+			struct oc_common c =
+				whole(a, (struct oc_common){i + 1 - len, j + 1 - len, len});
+			if (c.len < min_span)
+				continue;
+			memset(covered + c.a, 1, c.len);
+			longest = c.len > longest ? c.len : longest;
+		}
+	}
+	free(run);
+	return longest;
+}
