@@ -259,10 +259,15 @@ int oc_expand(struct oc_expander *e, struct oc_arena *a, const struct oc_item *i
 	out->raw = oc_arena_str(a, oc_buf_view(&b));
 	b.len = 0;
 	if (v && e->quote.len) {
-		if (find_evidence(e, a, v, shown, &b))
+		if (find_evidence(e, a, v, shown, &b)) {
 			out->extra = oc_arena_str(a, oc_buf_view(&b));
-		else
+		} else {
 			out->rule = "no_evidence";
+			oc_buf_puts(&b, "{\"quote\":");
+			oc_buf_json(&b, oc_json_str(oc_json_path(v, e->quote)));
+			oc_buf_putc(&b, '}');
+			out->why = oc_arena_str(a, oc_buf_view(&b));
+		}
 	}
 	rc = 0;
 out:

@@ -167,7 +167,7 @@ static int settle(struct oc_recipe *r, struct oc_row *row, const struct oc_expan
 	if (oc_row_parse(row, err)) /* one that falls is shown as an object too */
 		return -1;
 	if (x->rule) {
-		oc_row_reject(row, r->name, x->rule, (struct oc_str){0});
+		oc_row_reject(row, r->name, x->rule, x->why);
 	} else {
 		if (oc_keeper_judge(r->keeper, row, err))
 			return -1;

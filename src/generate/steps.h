@@ -127,6 +127,7 @@ struct oc_expanded {
 	struct oc_str raw;   /* the row's JSON, in the arena */
 	yyjson_val *value;   /* the item with its derived fields */
 	const char *rule;    /* not NULL: rejected by this rule */
+	struct oc_str why;   /* the verdict's evidence, JSON or empty */
 	struct oc_str extra; /* members for the pedigree's extra: a JSON object or empty */
 };
 /* The row made from an item; `shown` gives the text in which evidence is looked for. */

@@ -111,7 +111,7 @@ static int rank_rows(struct oc_run *run, const char *dir, struct oc_leg *leg, st
 			goto out;
 		for (uint32_t i = 0; i < batch->row_n; i++) {
 			struct oc_row *row = &batch->rows[i];
-			if (row->ped.origin != OC_REAL)
+			if (row->ped.origin != OC_REAL || oc_run_seeds_only(run, row))
 				continue;
 			if (field && oc_row_parse(row, err))
 				goto out;

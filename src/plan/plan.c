@@ -73,6 +73,11 @@ const struct oc_option oc_source_common[] = {
          .type = OC_OPT_FIELD,
          .def = "",
          .help = "field with your own label of a row"},
+	{.key = "use",
+         .type = OC_OPT_ENUM,
+         .choices = "rows|seeds",
+         .def = "rows",
+         .help = "seeds: recipes start from its rows, which go nowhere else; none is held out"},
 	{0},
 };
 

@@ -59,6 +59,7 @@ struct oc_plan_source {
 	struct oc_str collected, attest, licence;
 	struct oc_str format; /* data/format.h, "" = as it is */
 	struct oc_str id;     /* field with the user's label, or "" */
+	bool seeds_only;      /* its rows end unused, and none is held out */
 };
 
 /* A stage of `verify:` or `curate:`, or a recipe of `generate:`. */

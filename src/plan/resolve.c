@@ -290,6 +290,7 @@ static int read_source(struct reader *r, yyjson_val *key, yyjson_val *given,
 		return -1;
 	s->licence = oc_json_get_str(common, "license");
 	s->format = oc_json_get_str(common, "format");
+	s->seeds_only = oc_str_is(oc_json_get_str(common, "use"), "seeds");
 	s->id = oc_json_get_str(oc_json_get(s->opts, "id") ? s->opts : common, "id");
 	s->lineage = has_lineage(r, source_path(s->opts));
 	if (s->lineage)

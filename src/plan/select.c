@@ -93,7 +93,7 @@ static int settle(struct selecting *s, struct oc_row *row, uint64_t number, stru
 	else if (!decided && row->ped.origin != OC_REAL && s->mode == REVIEW_SAMPLE)
 		*fate = OC_SELECT_UNSEEN;
 	else
-		*fate = OC_SELECT_LIVE;
+		*fate = oc_run_seeds_only(s->run, row) ? OC_SELECT_UNUSED : OC_SELECT_LIVE;
 	return 0;
 }
 

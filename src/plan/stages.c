@@ -179,6 +179,9 @@ bool oc_run_is_direct(struct oc_run *run)
 	if (run->opts->retract || p->holdout || p->generate_n || p->mix ||
 	    (mode.len && !oc_str_is(mode, "none")))
 		return false;
+	for (unsigned i = 0; i < p->source_n; i++)
+		if (p->sources[i].seeds_only)
+			return false;
 	for (unsigned i = 0; i < p->verify_n + p->curate_n; i++) {
 		const struct oc_plan_step *s =
 			i < p->verify_n ? &p->verify[i] : &p->curate[i - p->verify_n];

@@ -96,6 +96,12 @@ void oc_run_env(struct oc_run *run, struct oc_env *env, const char *name);
 
 /* ----------------------------------------------------------------- holdout */
 
+/* Whether a row comes from a source that recipes alone may use. */
+static inline bool oc_run_seeds_only(const struct oc_run *run, const struct oc_row *row)
+{
+	return row->ped.source < run->plan->source_n &&
+	       run->plan->sources[row->ped.source].seeds_only;
+}
 /* Draws the held-out rows of a leg: *bits has one bit a row (NULL: no holdout). */
 int oc_holdout_draw(struct oc_run *run, const char *leg, uint8_t **bits, struct oc_err *err);
 

@@ -5,6 +5,8 @@
  * the longest run of marks that ends before it, and the one that begins behind it. A side that
  * hangs on a letter or on a word ("x + 3 = 5", "apples + 3 = 5") is no calculation.
  */
+#include <ctype.h>
+
 #include "verify/math_scan.h"
 
 #define MAX_SIDE 160 /* marks of one side */
@@ -182,12 +184,38 @@ static enum oc_math_step_result judge(struct oc_scan *s, struct oc_side l, struc
 }
 
 /* "13 / 6 = 2 with a remainder of 1" is no claim that 13 / 6 is 2. */
-static bool remainder_follows(const struct oc_scan *s, struct oc_side r)
+static bool remainder_follows(const struct oc_scan *s, struct oc_side l, struct oc_side r)
 {
 	size_t from = s->mark[r.from].at;
 	struct oc_str rest = {s->text.p + from, s->end - from < 80 ? s->end - from : 80};
+	const char *line = memchr(rest.p, '\n', rest.len);
+	bool divides = false;
+
+	for (size_t i = l.from; i < l.to; i++)
+		divides |= s->mark[i].kind == OC_MARK_OP && s->mark[i].op == '/';
+	if (!divides)
+		return false;
+	if (line) /* "6 * 8 = 46", and below: "43 remain" */
+		rest.len = (size_t)(line - rest.p);
 	return oc_str_find(rest, OC_LIT("remain")) >= 0 ||
 	       oc_str_find(rest, OC_LIT("left over")) >= 0;
+}
+
+/* "10 pages on day 1 * 2 = 20" does not double the 1. */
+static bool is_label(const struct oc_scan *s, struct oc_side l)
+{
+	static const char *const names[] = {"day", "week", "month", "year", "step"};
+	size_t to = s->mark[l.from].at, from;
+
+	while (to && s->text.p[to - 1] == ' ')
+		to--;
+	for (from = to; from && isalpha((unsigned char)s->text.p[from - 1]); from--)
+		;
+	struct oc_str word = {s->text.p + from, to - from};
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (word.len == strlen(names[i]) && !strncasecmp(word.p, names[i], word.len))
+			return true;
+	return false;
 }
 
 /*
@@ -216,8 +244,8 @@ static void check(struct oc_scan *s, struct oc_side l, struct oc_side r)
 			r = shorter;
 		}
 	}
-	if (result == OC_MATH_STEP_WRONG &&
-	    (factors || l.ops == 0 || units_change(s, l, r) || remainder_follows(s, r)))
+	if (result == OC_MATH_STEP_WRONG && (factors || l.ops == 0 || units_change(s, l, r) ||
+	                                     remainder_follows(s, l, r) || is_label(s, l)))
 		result = OC_MATH_STEP_UNDECIDED;
 	if (result == OC_MATH_STEP_WRONG || result == OC_MATH_STEP_ROUNDED) {
 		/* `exact` must be of this verdict's memory */

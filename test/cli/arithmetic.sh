@@ -1,0 +1,64 @@
+#!/bin/bash
+# The recipe arithmetic through the chat endpoint: single sums, and word problems with a worked
+# solution. Only what the calculator finds right comes out.
+. "$ROOT/test/runs.sh"
+cd "$tmp"
+cp "$ROOT/plans/data/sums.jsonl" .
+answers=$ROOT/test/data/answers
+serve SUM "$tmp/ledger.sum" --latency 2 --jitter 0.9 --answer-file "$answers/sum.txt"
+serve STORY "$tmp/ledger.story" --latency 2 --jitter 0.9 --answer-file "$answers/problems.txt"
+plan() { # name, variable with the address, options
+	cat >"$1.yaml" <<YAML
+outcross: 1
+seed: 2
+models: {small: {type: openai, base_env: $2, model: small, depth: 0}}
+sources: {sums: {path: sums.jsonl, use: seeds, origin: real, attest: the project made them, license: CC0-1.0, id: id}}
+generate:
+  - arithmetic: {model: small, seeds: [sums], chat: true, round: 24, $3}
+output: {format: question_answer}
+YAML
+}
+plan sum SUM 'rows: 60, wrong: drop'
+plan mended SUM 'rows: 60, wrong: repair'
+plan story STORY 'rows: 12, word_problems: true'
+for n in 1 2 5; do
+	rm -rf .outcross
+	for name in sum mended story; do
+		"$OUTCROSS" run $name.yaml -q -j $n -o runs/$name$n >out 2>err || fail "$name -j $n: exit $? $(cat err)"
+		check ledger runs/$name$n || fail "ledger of $name, -j $n"
+		same_run runs/${name}1 runs/$name$n || fail "$name: $n threads give another result"
+	done
+done
+: >ledger.sum
+: >ledger.story
+for name in sum mended story; do
+	"$OUTCROSS" run $name.yaml -q -o runs/again$name >out 2>err || fail "$name again: $(cat err)"
+	same_run runs/${name}1 runs/again$name || fail "$name: the second run differs"
+done
+[ "$(cat ledger.sum ledger.story | wc -l)" -eq 0 ] || fail "the second runs asked again"
+check requests .outcross/replies >requests.jsonl
+python3 - <<'PY'
+import glob, json, re
+def load(name):
+    read = lambda d: [json.loads(l) for f in sorted(glob.glob(f"runs/{name}1/out/{d}/train-*.jsonl")) for l in open(f)]
+    return list(zip(read("data"), read("lineage"))), json.load(open(f"runs/{name}1/status.json"))["rows"]
+asked = [json.loads(l) for l in open("requests.jsonl")]
+assert all([m["role"] for m in q["messages"]] == ["system", "user"] for q in asked)
+sums, rows = load("sum")
+assert len(sums) == 60 and rows["rejected"]["arithmetic.math.wrong_answer"] > 0, rows
+for d, l in sums:
+    assert eval(re.fullmatch(r"What is (.*)\?", d["question"])[1]) == int(d["answer"]), d
+    assert l["depth"] == 1 and set(l["founders"]) == set(l["parents"]) and len(l["requests"]) == 1, l
+assert len({d["question"] for d, _ in sums}) == 60
+mended, rows = load("mended")
+assert len(mended) == 60 and not rows["rejected"].get("arithmetic.math.wrong_answer"), rows
+assert all(eval(d["question"][8:-1]) == int(d["answer"]) for d, _ in mended)
+edited = [l for _, l in mended if l.get("edits")]
+assert edited and all(l["origin"] == "synthetic" and "math" in l["edits"][0]["by"] for l in edited), edited[:1]
+stories, rows = load("story")
+assert len(stories) == 12 and rows["rejected"]["arithmetic.math.wrong_step"] > 0, rows
+for d, l in stories:
+    assert d["question"].endswith("?") or "hard." in d["question"], d
+    assert "Problem:" not in d["question"] and d["answer"].endswith("#### 43") and "6 * 8 = 48" in d["answer"], d
+    assert l["params"]["max_tokens"] == 320 and l["depth"] == 1, l
+PY
