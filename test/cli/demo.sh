@@ -57,13 +57,14 @@ grep -q '<svg' $run/report.html || fail "no plot"
 [ "$("$OUTCROSS" report $run | wc -l)" -eq 6 ] || fail "the summary has other than 6 lines"
 "$OUTCROSS" report $run --part waiting | grep -q 'none of them is in the data set' || fail "waiting"
 
-# Again: nothing is sent; in a new folder every reply comes from the store, and the data are the same.
+# Again: nothing is sent; in a new folder every reply comes from the store, and the data are the same
+# at another number of threads.
 sent() { jq .requests.sent $run/status.json; }
 before=$(sent)
 "$OUTCROSS" run plans/demo.yaml -q >/dev/null 2>&1 || fail "again"
 [ "$(sent)" = "$before" ] || fail "the second time it asked again"
 cp -r $run first; rm -rf $run
-"$OUTCROSS" run plans/demo.yaml -q --offline >/dev/null 2>err || fail "offline: $(cat err)"
+"$OUTCROSS" run plans/demo.yaml -q --offline -j 5 >/dev/null 2>err || fail "offline: $(cat err)"
 [ "$(sent)" = 0 ] || fail "offline it sent $(sent)"
 diff -r first/out/data $run/out/data || fail "other data from the same replies"
 
