@@ -76,6 +76,12 @@ void oc_section_rehearsal(struct oc_buf *b, yyjson_val *facts)
 		               "<code>rehearse:</code>.</p>\n");
 		return;
 	}
+	if (!oc_json_get(r, "arms")) { /* there was nothing to learn from, or to judge by */
+		oc_buf_puts(b, "<p class=\"soft\">");
+		oc_html_text(b, oc_json_get_str(r, "verdict"));
+		oc_buf_puts(b, "</p>\n");
+		return;
+	}
 	plot(b, r);
 	if (yyjson_is_str(oc_json_get(r, "start")))
 		sayings(b, r);
