@@ -343,6 +343,20 @@ static int load(struct oc_seeder *s, struct oc_arena *a, const struct entry *e, 
 	return 0;
 }
 
+/* Uniform on 0..n-1, and so that a row added behind the others changes one draw in n only: prompts
+ * that are paid for stay as they were. Jump consistent hash (Lamping and Veach 2014), O(log n). */
+static uint64_t draw_stable(struct oc_draws *d, uint64_t n)
+{
+	uint64_t key = oc_draw_u64(d), at = 0, next = 0;
+
+	while (next < n) {
+		at = next;
+		key = key * 2862933555777941757u + 1;
+		next = (uint64_t)((double)(at + 1) * (2147483648.0 / (double)((key >> 33) + 1)));
+	}
+	return at;
+}
+
 /* Draws `want` distinct entries among `pool` (NULL: all), none of which is in chosen[0..have). */
 static uint32_t draw(struct oc_draws *d, const uint64_t *pool, uint64_t pool_n, uint64_t *chosen,
                      uint32_t have, uint32_t want)
@@ -353,7 +367,7 @@ static uint32_t draw(struct oc_draws *d, const uint64_t *pool, uint64_t pool_n, 
 	if (want > fresh)
 		want = (uint32_t)fresh;
 	while (have - begin < want) {
-		uint64_t at = oc_draw_below(d, pool_n);
+		uint64_t at = draw_stable(d, pool_n);
 		bool again = false;
 		if (pool)
 			at = pool[at];

@@ -49,4 +49,10 @@ cp data/sums.jsonl all.jsonl
 echo '{"id": 91, "question": "What is 12 + 7?", "answer": "19"}' >>data/sums.jsonl
 "$OUTCROSS" run sums.yaml -q -o longer >out 2>err || fail "a seed more: $(cat err)"
 grep '^ask' "$tmp/sums.ledger" | cut -d' ' -f2 | sort | uniq -d | grep . && fail "asked twice"
-echo "a seed row more: $(($(asked "$tmp/sums.ledger") - $(asked before))) of $(python3 -c "import json; print(sum(json.load(open('longer/status.json'))['requests'][k] for k in ('sent', 'cached')))") requests are new"
+python3 - $(($(asked "$tmp/sums.ledger") - $(asked before))) <<'END'
+import json, sys
+r = json.load(open("longer/status.json"))["requests"]
+new, all = int(sys.argv[1]), r["sent"] + r["cached"]
+print("a seed row more: %d of %d requests are new" % (new, all))
+assert 0 < new <= all / 4, "prompts that do not show the new row changed"
+END
