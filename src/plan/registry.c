@@ -8,6 +8,7 @@
 
 #define OC_STAGES(X)                                                                               \
 	X(copies)                                                                                  \
+	X(decontaminate)                                                                           \
 	X(exact)                                                                                   \
 	X(hold)                                                                                    \
 	X(math)                                                                                    \
