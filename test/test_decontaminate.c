@@ -72,7 +72,7 @@ static void every_shared_run_is_found(void **state)
 		oc_draws_init(&d, &rng, i);
 		item_n[i] = 5 + (unsigned)oc_draw_below(&d, LONG - 5);
 		for (unsigned k = 0; k < item_n[i]; k++) {
-			item[i][k] = (unsigned)oc_draw_below(&d, 11);
+			item[i][k] = (unsigned)oc_draw_below(&d, 4);
 			oc_buf_printf(&lines, "w%u%s", item[i][k], k + 1 < item_n[i] ? " " : "\n");
 		}
 	}
@@ -85,7 +85,7 @@ static void every_shared_run_is_found(void **state)
 		json.len = 0;
 		oc_buf_puts(&json, "{\"text\":\"");
 		for (unsigned k = 0; k < n; k++) {
-			word[k] = (unsigned)oc_draw_below(&d, 11);
+			word[k] = (unsigned)oc_draw_below(&d, 4);
 			oc_buf_printf(&json, "%sW%u", k ? ", " : "", word[k]);
 		}
 		oc_buf_puts(&json, "\"}");
