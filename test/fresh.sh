@@ -3,15 +3,16 @@
 # it and runs ./check --yes there (or the given command). The package clients inside are set up as
 # this machine's are: mirror, proxies, certificates. Needs root and debootstrap, else exit 77.
 #
-# usage: test/fresh.sh bookworm|trixie [command ...]
+# usage: test/fresh.sh [bookworm|trixie [command ...]]     without a name: both
 #   FRESH=folder   keep the system there and use it again (default: a temporary one)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-distro=${1:?bookworm or trixie}
+[ $# -gt 0 ] || { "$0" bookworm && exec "$0" trixie; }
+distro=$1
 shift
 [ $# -gt 0 ] || set -- ./check --yes
 [ "$(id -u)" = 0 ] || { echo "needs root"; exit 77; }
-command -v debootstrap >/dev/null && command -v unshare >/dev/null || { echo "needs debootstrap and unshare"; exit 77; }
+command -v debootstrap >/dev/null && command -v unshare >/dev/null || { echo "debootstrap and unshare are needed"; exit 77; }
 
 root=${FRESH:-}
 if [ -z "$root" ]; then

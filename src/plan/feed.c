@@ -301,6 +301,13 @@ static void leg_close(void *user)
 int oc_feed_leg(struct oc_feed *feed, struct oc_run *run, const char *dir, const uint8_t *test,
                 bool recipes, struct oc_err *err)
 {
+	/* Before the pass has threads: they look at what the models counted. */
+	for (unsigned i = 0; recipes && i < run->plan->generate_n; i++) {
+		const struct oc_plan_step *step = &run->plan->generate[i];
+		struct oc_llm_model *model;
+		if (step->model && oc_run_model(run, step->model, &model, err))
+			return oc_fail_in(err, step->where);
+	}
 	struct leg_feed *f = oc_zalloc(1, sizeof *f);
 
 	f->run = run;
