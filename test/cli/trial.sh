@@ -20,34 +20,34 @@ sources:
 holdout: {share: 0.1, min: 6}
 generate:
   - arithmetic: {model: m, rows: 20}
-  - arithmetic: {model: m, rows: 10, name: more}
+  - arithmetic: {model: m, rows: 12, name: more}
 curate: [exact]
 output: {format: qa}
 PLAN
-"$OUTCROSS" plan sums.yaml --trial 4 >out
-[ "$(grep -c ^paid ledger)" = 8 ] || fail "4 requests of 2 recipes are 8, not $(grep -c ^paid ledger)"
-[ "$(grep -c ', request [0-9]*: ' out)" = 8 ] || fail "$(cat out)"
-grep -q 'trial: 8 requests were sent, 0 replies' out || fail "$(cat out)"
+"$OUTCROSS" plan sums.yaml --trial 12 >out
+[ "$(grep -c ^paid ledger)" = 24 ] || fail "12 requests of 2 recipes are 24, not $(grep -c ^paid ledger)"
+[ "$(grep -c ', request [0-9]*: ' out)" = 24 ] || fail "$(cat out)"
+grep -q 'trial: 24 requests were sent, 0 replies' out || fail "$(cat out)"
 grep -q '> kept$' out || fail "nothing kept: $(cat out)"
 grep -q '> rejected by arithmetic.math: wrong_answer {' out || fail "nothing rejected: $(cat out)"
 grep -q 'about .* requests for 20 rows.* at list price, .* with 4 in flight' out || fail "$(cat out)"
 [ ! -e runs ] || fail "a trial left a run folder"
 
 # Again: from the store. The forecast is what the measured replies say.
-"$OUTCROSS" plan sums.yaml --trial 4 --json >out.json
-[ "$(grep -c ^paid ledger)" = 8 ] || fail "the second trial paid"
+"$OUTCROSS" plan sums.yaml --trial 12 --json >out.json
+[ "$(grep -c ^paid ledger)" = 24 ] || fail "the second trial paid"
 python3 - <<'PY'
 import json
 p = json.load(open("out.json"))
 t = p["trial"]
-assert t["sent"] == 0 and t["cached"] == 8 and len(t["requests"]) == 8, t
+assert t["sent"] == 0 and t["cached"] == 24 and len(t["requests"]) == 24, t
 for f in t["forecast"]:
     mine = [q for q in t["requests"] if q["step"] == f["step"]]
     kept = sum(r["fate"] == "kept" for q in mine for r in q["rows"])
-    wanted = {"arithmetic": 20, "more": 10}[f["step"]]
-    assert f["kept"] == kept and len(mine) == 4
-    assert abs(f["requests"] - wanted * 4 / kept) < 1e-9, f
-    k = f["requests"] / 4
+    wanted = {"arithmetic": 20, "more": 12}[f["step"]]
+    assert f["kept"] == kept and len(mine) == 12
+    assert abs(f["requests"] - wanted * 12 / kept) < 1e-9, f
+    k = f["requests"] / 12
     tokens = [sum(q[n] for q in mine) * k for n in ("prompt_tokens", "completion_tokens")]
     assert abs(f["prompt_tokens"] - tokens[0]) < 1e-6 and abs(f["completion_tokens"] - tokens[1]) < 1e-6
     assert abs(f["money"] - (tokens[0] + 2 * tokens[1]) / 1e6) < 1e-9
@@ -58,7 +58,7 @@ PY
 # The run asks for the rest only: no request is answered twice.
 "$OUTCROSS" run sums.yaml >out
 [ -z "$(awk '$1 == "paid" && ++n[$2] > 1' ledger)" ] || fail "paid twice"
-"$OUTCROSS" status runs/sums --json | grep -q '"cached":8' || fail "$("$OUTCROSS" status runs/sums --json)"
+"$OUTCROSS" status runs/sums --json | grep -q '"cached":24' || fail "$("$OUTCROSS" status runs/sums --json)"
 grep -q 'replies a second of .*runs/sums' <("$OUTCROSS" plan sums.yaml) || fail "no rate of the earlier run"
 
 # --connect
@@ -71,5 +71,5 @@ rc=0
 "$OUTCROSS" plan sums.yaml --connect >/dev/null 2>err || rc=$?
 [ $rc = 5 ] && grep -q 'cannot be reached' err || fail "dead endpoint: $rc $(cat err)"
 rc=0
-"$OUTCROSS" plan sums.yaml --trial 4 >out || rc=$?
+"$OUTCROSS" plan sums.yaml --trial 12 >out || rc=$?
 [ $rc = 0 ] || fail "a trial whose replies are known needs no server"
