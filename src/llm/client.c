@@ -262,7 +262,7 @@ static void on_done(void *user, struct oc_exchange *x)
 	struct call *c = x->user;
 	struct oc_err err = {0};
 	struct oc_answer a;
-	bool dead = false, honest;
+	bool honest;
 
 	memcpy(c->error, x->error, sizeof c->error);
 	if (c->refused) {
@@ -284,7 +284,6 @@ static void on_done(void *user, struct oc_exchange *x)
 			         a.state == OC_ANSWER_ERROR ? a.error.message : a.why);
 		oc_answer_fini(&a);
 	}
-	dead = x->dead;
 	honest = settle(m, c);
 	/* Before anyone hears of it the reply is in the store. */
 	keep(m, c, &err);
@@ -292,7 +291,7 @@ static void on_done(void *user, struct oc_exchange *x)
 	pthread_mutex_lock(&m->lock);
 	if (err.code)
 		set_fatal(m, &err);
-	if (dead) {
+	if (x->dead) {
 		struct oc_err e = {0};
 		oc_fail(&e, x->code ? x->code : OC_NET, m->name, "%s", x->error);
 		set_fatal(m, &e);
@@ -793,8 +792,9 @@ void oc_llm_model_stats(struct oc_llm_model *m, struct oc_llm_stats *out)
 {
 	pthread_mutex_lock(&m->lock);
 	*out = m->stats;
+	bool flying = m->flying; /* if not, the backend may yet be putting its lists in order */
 	pthread_mutex_unlock(&m->lock);
 	out->window = m->def->window(m->self);
-	if (m->def->status)
+	if (flying && m->def->status)
 		m->def->status(m->self, out->state, &out->in_flight, &out->waiting);
 }
