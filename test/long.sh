@@ -18,7 +18,8 @@ part faults env FAULTS=all bash test/cli/faults.sh
 part asan make asan
 part tsan make tsan
 part fuzz make fuzz T=600
-part fresh bash test/fresh.sh
+part fresh12 bash test/fresh.sh bookworm
+part fresh13 bash test/fresh.sh trixie
 
 [ $failed -eq 0 ] && echo "all that was asked for holds"
 exit $((failed > 0))
