@@ -1,7 +1,7 @@
 /* Any bytes: no crash, and what is returned can be written and read back as JSON. */
 #include <stdlib.h>
 
-#include "generate/tolerant.h"
+#include "text/tolerant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 

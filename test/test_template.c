@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "generate/template.h"
+#include "text/template.h"
 
 static const char *const scope_json =
 	"{\"name\":\"Ada\",\"n\":3,\"yes\":true,\"no\":false,\"empty\":\"\",\"evil\":\"{{ name "

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/rng.h"
-#include "generate/tolerant.h"
+#include "text/tolerant.h"
 
 static char *read_it(const char *text, size_t len, unsigned *repairs)
 {

@@ -4,7 +4,7 @@
 
 #include "base/err.h"
 #include "generate/steps.h"
-#include "generate/tolerant.h"
+#include "text/tolerant.h"
 
 struct oc_expander {
 	struct oc_arena *arena;

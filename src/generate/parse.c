@@ -5,7 +5,7 @@
 #include "base/err.h"
 #include "generate/pattern.h"
 #include "generate/steps.h"
-#include "generate/tolerant.h"
+#include "text/tolerant.h"
 #include "text/utf8.h"
 
 enum form { JSON, REGEX, NUMBERED, BLOCKS };

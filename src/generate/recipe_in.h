@@ -6,7 +6,7 @@
 #include "generate/recipe.h"
 #include "generate/steps.h"
 #include "generate/sums.h"
-#include "generate/tolerant.h"
+#include "text/tolerant.h"
 #include "text/utf8.h"
 
 /* One prompt of a round; its samples share it. */

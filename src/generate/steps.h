@@ -14,7 +14,7 @@
 #include "base/ctx.h"
 #include "base/rng.h"
 #include "data/json.h"
-#include "generate/template.h"
+#include "text/template.h"
 #include "pipe/leg.h"
 
 enum oc_block {

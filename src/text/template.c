@@ -1,4 +1,4 @@
-#include "generate/template.h"
+#include "text/template.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -5,8 +5,8 @@
  * mended is reported by name. The reader never guesses at missing content: an element that is cut
  * off is left out, the complete ones before it are kept.
  */
-#ifndef GENERATE_TOLERANT_H
-#define GENERATE_TOLERANT_H
+#ifndef TEXT_TOLERANT_H
+#define TEXT_TOLERANT_H
 
 #include "data/json.h"
 

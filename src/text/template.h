@@ -11,8 +11,8 @@
  * are literal, so JSON in prompts needs no escapes. What is put in is never read as a template: a
  * row whose text holds "{{ x }}" comes out with exactly those bytes.
  */
-#ifndef GENERATE_TEMPLATE_H
-#define GENERATE_TEMPLATE_H
+#ifndef TEXT_TEMPLATE_H
+#define TEXT_TEMPLATE_H
 
 #include "data/json.h"
 

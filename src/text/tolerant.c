@@ -1,4 +1,4 @@
-#include "generate/tolerant.h"
+#include "text/tolerant.h"
 
 #include <ctype.h>
 #include <stdlib.h>
