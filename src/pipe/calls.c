@@ -52,6 +52,9 @@ struct oc_caller {
 	struct oc_call_batch **ready;
 	size_t ready_n, ready_cap, ready_at;
 	uint64_t stopped;
+
+	struct oc_err refused; /* a cap, or no network: told when the other replies are there */
+	uint64_t refused_seq;
 };
 
 int oc_fail_in_row(const struct oc_step_run *step, const struct oc_row *row, struct oc_err *err)
@@ -213,7 +216,7 @@ static void finish(struct oc_caller *c, struct asker *a)
 	a->finished = true;
 	replies_free(c, a);
 	c->waiting--;
-	if (--a->cb->waiting)
+	if (--a->cb->waiting || a->cb->refused)
 		return;
 	if (c->ready_n == c->ready_cap) {
 		c->ready_cap = c->ready_cap ? c->ready_cap * 2 : 16;
@@ -228,12 +231,24 @@ static int answer(struct oc_caller *c, struct asker *a, uint64_t *failed, struct
 	const struct oc_step_run *step = c->step;
 
 	*failed = a->cb->seq;
-	for (uint32_t i = 0; i < a->reply_n; i++)
-		if (a->replies[i].state == OC_REPLY_STOPPED) {
+	for (uint32_t i = 0; i < a->reply_n; i++) {
+		const struct oc_reply *reply = &a->replies[i];
+		if (reply->state == OC_REPLY_BUDGET || reply->state == OC_REPLY_OFFLINE) {
+			a->cb->dropped = a->cb->refused = true;
+			if (c->refused.code != OC_OK && c->refused_seq <= a->cb->seq)
+				continue;
+			c->refused = (struct oc_err){0};
+			c->refused_seq = a->cb->seq;
+			oc_fail(&c->refused,
+			        reply->state == OC_REPLY_BUDGET ? OC_BUDGET : OC_MISSING,
+			        step->name, "%.*s", OC_ARG(reply->error));
+		}
+		if (reply->state == OC_REPLY_STOPPED) {
 			a->cb->dropped = true;
 			if (a->cb->seq < c->stopped)
 				c->stopped = a->cb->seq;
 		}
+	}
 	if (a->cb->dropped) {
 		finish(c, a);
 		return 0;
@@ -319,6 +334,11 @@ int oc_caller_pump(struct oc_caller *c, int timeout_ms, uint64_t *failed, struct
 		c->open--;
 		if (--a->missing == 0 && answer(c, a, failed, err))
 			return -1;
+	}
+	if (c->refused.code != OC_OK && !c->open) {
+		*failed = c->refused_seq;
+		*err = c->refused;
+		return -1;
 	}
 	return taken ? sweep(c, failed, err) : 0;
 }

@@ -19,6 +19,7 @@ struct oc_call_batch {
 	uint64_t seq;
 	uint32_t waiting; /* rows without their last answer */
 	bool dropped;     /* failed or stopped: replies are thrown away */
+	bool refused;     /* some request was not sent: it cannot be finished now */
 };
 
 struct oc_caller;
@@ -32,7 +33,9 @@ int oc_caller_ask(struct oc_caller *c, struct oc_call_batch *cb, struct oc_batch
 
 /*
  * Takes replies, waiting up to timeout_ms for the first. A batch whose last row was answered is
- * appended to the list oc_caller_ready gives out. On -1 the error belongs to batch *failed.
+ * appended to the list oc_caller_ready gives out. A request that was not sent for a cap or for want
+ * of a network is an error, but only when all that were sent are answered: those are paid for. On
+ * -1 the error belongs to batch *failed.
  */
 int oc_caller_pump(struct oc_caller *c, int timeout_ms, uint64_t *failed, struct oc_err *err);
 /* A batch that is complete since the last call, or NULL. */

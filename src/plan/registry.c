@@ -11,6 +11,7 @@
 	X(decontaminate)                                                                           \
 	X(exact)                                                                                   \
 	X(hold)                                                                                    \
+	X(judge)                                                                                   \
 	X(math)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
