@@ -7,9 +7,13 @@
 #include "base/str.h"
 
 #define OC_STAGES(X)                                                                               \
+	X(c4)                                                                                      \
 	X(copies)                                                                                  \
 	X(decontaminate)                                                                           \
 	X(exact)                                                                                   \
+	X(fineweb)                                                                                 \
+	X(gopher_quality)                                                                          \
+	X(gopher_repetition)                                                                       \
 	X(hold)                                                                                    \
 	X(judge)                                                                                   \
 	X(math)                                                                                    \

@@ -11,6 +11,7 @@ struct face {
 	struct oc_str field, text, lower;
 	bool has_lower;
 	struct oc_words *words, *rouge, *fold;
+	struct oc_tokens *tokens;
 };
 
 struct oc_view {
@@ -386,4 +387,15 @@ const struct oc_words *oc_view_fold(struct oc_row *row, struct oc_str field)
 	if (!f->fold)
 		f->fold = keep(row->arena, oc_text_fold(row->arena, lower_of(row, f)));
 	return f->fold;
+}
+
+const struct oc_tokens *oc_view_tokens(struct oc_row *row, struct oc_str field)
+{
+	struct face *f = face_of(row, field);
+
+	if (!f->tokens) {
+		struct oc_tokens tokens = oc_text_tokens(row->arena, f->text);
+		f->tokens = oc_arena_dup(row->arena, &tokens, sizeof tokens);
+	}
+	return f->tokens;
 }

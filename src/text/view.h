@@ -11,6 +11,7 @@
 #define TEXT_VIEW_H
 
 #include "data/row.h"
+#include "text/tokens.h"
 
 struct oc_words {
 	const struct oc_str *word; /* (n) slices of `text` or of its lower-cased copy */
@@ -36,6 +37,9 @@ const struct oc_words *oc_view_rouge(struct oc_row *row, struct oc_str field);
  * ideograph and kana is a word of its own, since their scripts put no spaces between words.
  */
 const struct oc_words *oc_view_fold(struct oc_row *row, struct oc_str field);
+
+/* Words and marks as spaCy's blank English tokenizer finds them: tokens.h. */
+const struct oc_tokens *oc_view_tokens(struct oc_row *row, struct oc_str field);
 
 /* The same on bare text, without a row: all memory from the arena. */
 struct oc_str oc_text_lower(struct oc_arena *a, struct oc_str text);
