@@ -28,14 +28,14 @@ struct oc_rules {
 		.key = "words", .type = OC_OPT_ENUM, .def = "spacy-like",                          \
 		.choices = "spacy-like|whitespace",                                                \
 		.help = "What a word is: tokens as spaCy's blank English tokenizer finds them, "   \
-		        "marks "                                                                   \
+			"marks "                                                                   \
 			"included, or what stands between white space."                            \
 	}
 #define OC_RULES_ALL                                                                               \
 	{                                                                                          \
 		.key = "all", .type = OC_OPT_BOOL, .def = "false",                                 \
 		.help = "Judge by every rule, also after one has failed, so that verdicts are "    \
-		        "complete."                                                                \
+			"complete."                                                                \
 	}
 #define OC_RULES_LIMIT(KEY, DEF, MAX, HELP)                                                        \
 	{                                                                                          \
