@@ -8,6 +8,12 @@ const struct oc_flag oc_job_flags[] = {
          .type = OC_OPT_STRS,
          .arg = "STAGE[:OPTIONS]",
          .help = "a stage to run; may be given again and again: words:min=3 or 'words: {min: 3}'"},
+	{.name = "origin",
+         .type = OC_OPT_STRS,
+         .arg = "NAME=ORIGIN",
+         .help = "rows of file NAME (without its endings) are real, synthetic or unknown; may be "
+                 "given again",
+         .def = "its lineage, else unknown"},
 	{.name = "output",
          .letter = 'o',
          .type = OC_OPT_PATH,
@@ -183,7 +189,7 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 	int rc;
 
 	job.stages = mix ? NULL : many(cli, "do", &job.stage_n);
-	job.origins = mix ? many(cli, "origin", &job.origin_n) : NULL;
+	job.origins = many(cli, "origin", &job.origin_n);
 	rc = oc_job_run(&job, &tally, err);
 	oc_progress_clear(&cli->progress);
 	double seconds = oc_now() - talk.start;
