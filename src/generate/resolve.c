@@ -61,7 +61,8 @@ static const struct oc_option common[] = {
          .min = 1,
          .max = 1e6,
          .unit = "prompts",
-         .help = "prompts made at once; a round sees the rows kept before it"},
+         .help = "prompts made at once, which see the rows kept before; where they show "
+                 "none of those, later rounds grow to 1024"},
 	{.key = "max_rounds",
          .type = OC_OPT_INT,
          .min = 1,

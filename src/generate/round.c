@@ -5,8 +5,9 @@
 #include "base/err.h"
 #include "generate/recipe_in.h"
 
-#define PRIOR   32 /* requests for which the recipe's own expectation counts */
-#define GIVE_UP 20 /* failed requests in a row, at the end of a round */
+#define PRIOR     32   /* requests for which the recipe's own expectation counts */
+#define ROUND_MAX 1024 /* prompts of a round that grew by itself */
+#define GIVE_UP   20   /* failed requests in a row, at the end of a round */
 
 uint64_t oc_recipe_done(const struct oc_recipe *r)
 {
@@ -162,6 +163,14 @@ static uint64_t prompts_wanted(const struct oc_recipe *r)
 {
 	double need = (double)(r->rows - oc_recipe_done(r));
 	uint64_t n = r->round_size, most = room(r);
+
+	/* At the end of a round the window runs empty. Where no round looks at what another kept,
+	 * each may be as large as all before it: by then the yield is known, and little is asked
+	 * in vain. */
+	if (!r->failed_in_row && !r->cell_n && !oc_seeder_feeds_back(r->seeder) && n < r->prompts)
+		n = r->prompts < ROUND_MAX ? r->prompts : ROUND_MAX;
+	if (n < r->round_size)
+		n = r->round_size;
 
 	if (r->rows) {
 		double prompts = ceil(need / (oc_recipe_yield(r) * r->samples));
