@@ -79,7 +79,7 @@ $(B)/liboutcross.a: $(LIB_OBJ)
 	$(Q)ar rcs $@ $^
 
 $(B)/liboutcross.so: $(LIB_OBJ)
-	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,liboutcross.so.0 $^ $(LIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,liboutcross.so.0 -Wl,--exclude-libs,ALL $^ $(LIBS) -o $@
 
 $(B)/outcross: $(B)/src/cli/main.o $(B)/liboutcross.a
 	@$(if $(V),,echo "  link $@")
@@ -179,8 +179,9 @@ install: all lib ## into PREFIX (/usr/local), DESTDIR honoured
 	install -m 644 $(B)/liboutcross.a $(DESTDIR)$(PREFIX)/lib/liboutcross.a
 	install -m 755 $(B)/liboutcross.so $(DESTDIR)$(PREFIX)/lib/liboutcross.so.0
 	ln -sf liboutcross.so.0 $(DESTDIR)$(PREFIX)/lib/liboutcross.so
-	printf 'prefix=%s\nName: outcross\nDescription: synthetic data with a pedigree\nVersion: %s\nLibs: -L$${prefix}/lib -loutcross\nCflags: -I$${prefix}/include\n' \
-	  '$(PREFIX)' '$(VERSION)' >$(DESTDIR)$(PREFIX)/lib/pkgconfig/outcross.pc
+	printf '%s\n' 'prefix=$(PREFIX)' 'Name: outcross' 'Description: synthetic data with a pedigree' \
+	  'Version: $(VERSION)' 'Libs: -L$${prefix}/lib -loutcross' 'Cflags: -I$${prefix}/include' \
+	  >$(DESTDIR)$(PREFIX)/lib/pkgconfig/outcross.pc
 	$(B)/outcross help --man >$(DESTDIR)$(PREFIX)/share/man/man1/outcross.1
 	$(B)/outcross help --completions >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/outcross
 

@@ -489,6 +489,32 @@ struct oc_llm_def {
 	void (*close)(void *self);
 };
 
+/* ------------------------------------------------------- the parts, by hand */
+
+/* What a program needs to read rows and run stages of its choice: see examples/count.c. NULL: no
+ * part has that name. */
+OC_API const struct oc_source_def *oc_source_by_name(const char *name);
+OC_API const struct oc_stage_def *oc_stage_by_name(const char *name);
+
+OC_API struct oc_arena *oc_arena_new(void);
+OC_API void oc_arena_free(struct oc_arena *a); /* NULL is fine */
+
+/* A part's options from a JSON object (NULL: none given), checked against its table, with every
+ * default spelled out, in the arena. NULL on error. */
+OC_API struct yyjson_val *oc_options_read(struct oc_arena *a, const struct oc_option *table,
+                                          const char *json, struct oc_err *err);
+
+OC_API struct oc_batch *oc_batch_new(uint32_t row_cap);
+OC_API void oc_batch_reset(struct oc_batch *b); /* empties it; what its rows held is gone */
+OC_API void oc_batch_free(struct oc_batch *b);
+/*
+ * Parses raw into root. A row that is not one JSON object is rejected as read/bad_json, one in
+ * which an object has a member twice as read/duplicate_key: readers disagree on which of the two
+ * counts (yyjson's look-up takes the first, Python's the last), so what a stage checked need not be
+ * what a trainer reads. Always returns 0: a bad row is a value in the stream. O(n).
+ */
+OC_API int oc_row_parse(struct oc_row *row, struct oc_err *err);
+
 #ifdef __cplusplus
 }
 #endif

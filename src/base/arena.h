@@ -9,8 +9,7 @@
 
 #include "outcross.h"
 
-struct oc_arena *oc_arena_new(void);
-void oc_arena_free(struct oc_arena *a);  /* NULL is fine */
+/* oc_arena_new and oc_arena_free: outcross.h */
 void oc_arena_reset(struct oc_arena *a); /* keeps the first chunk */
 
 /* Aligned to 16, contents undefined. O(1). */

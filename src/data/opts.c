@@ -497,3 +497,11 @@ int oc_opts_check_keys(const struct oc_option *table, yyjson_val *given, const c
 	}
 	return 0;
 }
+
+yyjson_val *oc_options_read(struct oc_arena *a, const struct oc_option *table, const char *json,
+                            struct oc_err *err)
+{
+	yyjson_val *given = json ? oc_json_parse(a, oc_str(json), err) : NULL;
+
+	return json && !given ? NULL : oc_opts_resolve(a, table, given, "options", NULL, NULL, err);
+}

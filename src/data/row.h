@@ -4,14 +4,6 @@
 
 #include "data/json.h"
 
-/*
- * Parses raw into root. A row that is not one JSON object is rejected as read/bad_json, one in
- * which an object has a member twice as read/duplicate_key: readers disagree on which of the two
- * counts (yyjson's look-up takes the first, Python's the last), so what a stage checked need not be
- * what a trainer reads. Always returns 0: a bad row is a value in the stream. O(n).
- */
-int oc_row_parse(struct oc_row *row, struct oc_err *err);
-
 /* A field's text: the string at a path ("answer", "messages.1.content"). Numbers and booleans give
  * their JSON text, absent gives an empty string and false. */
 bool oc_row_field(const struct oc_row *row, struct oc_str path, struct oc_str *out);
@@ -42,9 +34,6 @@ void oc_row_edited(struct oc_row *row, struct oc_str by, struct oc_str what);
 void oc_row_copy(struct oc_row *to, const struct oc_row *from, struct oc_arena *a);
 
 /* `states` belongs to whoever sets it (the pass): it is neither reset nor freed here. */
-struct oc_batch *oc_batch_new(uint32_t row_cap);
-void oc_batch_free(struct oc_batch *b);
-void oc_batch_reset(struct oc_batch *b);
 struct oc_row *oc_batch_add(struct oc_batch *b); /* a zeroed row; NULL when full */
 
 /*

@@ -73,3 +73,13 @@ const struct oc_llm_def *oc_llm_find(struct oc_str name)
 {
 	FIND(oc_llms);
 }
+
+const struct oc_source_def *oc_source_by_name(const char *name)
+{
+	return oc_source_find(oc_str(name));
+}
+
+const struct oc_stage_def *oc_stage_by_name(const char *name)
+{
+	return oc_stage_find(oc_str(name));
+}
