@@ -7,6 +7,7 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/ctx.h"
 #include "base/rng.h"
@@ -16,6 +17,15 @@
 
 static const char *const stages[] = {"gopher_repetition", "gopher_quality", "c4", "fineweb"};
 enum { STAGES = 4, BATCH = 512 };
+
+/* Processor seconds of this thread: other processes must not count. */
+static double cpu_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
 
 /* A word of a made-up vocabulary whose small numbers are common, as in a language: 0 is "the". */
 static void put_word(struct oc_buf *b, uint64_t n)
@@ -41,7 +51,7 @@ static void make_row(struct oc_buf *b, const struct oc_rng *rng, uint64_t row)
 	oc_draws_init(&d, rng, row);
 	for (uint64_t words = 0, inside = 0; words < 220; words++) {
 		double u = oc_draw_unit(&d);
-		put_word(&text, (uint64_t)(20000 * u * u * u * u));
+		put_word(&text, (uint64_t)(4000 * u * u * u * u));
 		if (++inside < 9 + oc_draw_below(&d, 12)) {
 			oc_buf_puts(&text, oc_draw_below(&d, 12) ? " " : ", ");
 			continue;
@@ -99,11 +109,11 @@ static double judge(struct open_stage *s, struct oc_str rows, uint64_t *live, do
 			p = nl + 1;
 		}
 		for (int k = 0; k < STAGES; k++) {
-			double start = oc_now();
+			double start = cpu_now();
 			for (uint32_t i = 0; i < b->row_n; i++)
 				if (b->rows[i].fate == OC_LIVE)
 					s[k].def->row(s[k].self, s[k].scratch, &b->rows[i], &err);
-			spent[k] += oc_now() - start;
+			spent[k] += cpu_now() - start;
 		}
 		for (uint32_t i = 0; i < b->row_n; i++)
 			*live += b->rows[i].fate == OC_LIVE;
@@ -116,7 +126,7 @@ static double judge(struct open_stage *s, struct oc_str rows, uint64_t *live, do
 
 static double bare(struct oc_str rows)
 {
-	double start = oc_now();
+	double start = cpu_now();
 	const char *p = rows.p, *end = rows.p + rows.len;
 
 	while (p < end) {
@@ -124,7 +134,7 @@ static double bare(struct oc_str rows)
 		yyjson_doc_free(yyjson_read(p, (size_t)(nl - p), 0));
 		p = nl + 1;
 	}
-	return oc_now() - start;
+	return cpu_now() - start;
 }
 
 int main(int argc, char **argv)

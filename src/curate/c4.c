@@ -129,7 +129,7 @@ static void scratch_free(void *scratch)
 
 /* -------------------------------------------------------------- one line */
 
-/* Words between white space; *longest in code points when one has more bytes than `limit`. */
+/* Words between white space; *too_long: one has more code points than `limit`. */
 static int64_t count_words(struct oc_str line, int64_t limit, bool *too_long)
 {
 	const char *p = line.p, *end = line.p + line.len, *start = NULL;
@@ -139,11 +139,10 @@ static int64_t count_words(struct oc_str line, int64_t limit, bool *too_long)
 	while (p <= end) {
 		const char *from = p;
 		bool space = true;
-		if (p < end) {
-			uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++
-			                                      : oc_utf8_next(&p, end);
-			space = oc_is_space(c);
-		}
+		if (p < end && (unsigned char)*p < 0x80)
+			space = oc_is_space_ascii((unsigned char)*p++);
+		else if (p < end)
+			space = oc_is_space(oc_utf8_next(&p, end));
 		if (!space) {
 			start = start ? start : from;
 		} else if (start) {

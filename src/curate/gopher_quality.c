@@ -118,7 +118,7 @@ static void count_words(const struct quality *q, const struct oc_str *word, uint
 			                                       : oc_utf8_next(&p, end);
 			bool letter = is_letter(ch);
 			alpha = alpha || letter;
-			solid = solid || !oc_is_symbol(ch);
+			solid = solid || (letter && ch < 0x80) || !oc_is_symbol(ch);
 		}
 		if (solid) {
 			c->solid++;

@@ -157,6 +157,8 @@ bool oc_is_terminal(uint32_t c)
 
 bool oc_is_symbol(uint32_t c)
 {
+	if (c < 0x80) /* all of ASCII but letters, digits, tab, newline and space */
+		return !((c | 0x20) - 'a' < 26 || c - '0' < 10 || c - 9 < 2 || c == ' ');
 	return oc_in_ranges(symbols, sizeof symbols / sizeof *symbols, c) || oc_is_terminal(c);
 }
 

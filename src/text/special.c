@@ -99,62 +99,64 @@ enum {
 
 static const struct stem {
 	const char *text;
+	uint8_t len;
 	unsigned tails;
 } stems[] = {
-	{"i", FUTURE | T_M | T_MA | T_VE},
-	{"you", FUTURE | T_VE | T_RE},
-	{"we", FUTURE | T_VE | T_RE},
-	{"they", FUTURE | T_VE | T_RE},
-	{"he", FUTURE | T_S},
-	{"she", FUTURE | T_S},
-	{"it", FUTURE | T_S},
-	{"who", FUTURE | T_S | T_RE | T_VE},
-	{"what", FUTURE | T_S | T_RE | T_VE},
-	{"when", FUTURE | T_S | T_RE | T_VE},
-	{"where", FUTURE | T_S | T_RE | T_VE},
-	{"why", FUTURE | T_S | T_RE | T_VE},
-	{"how", FUTURE | T_S | T_RE | T_VE},
-	{"there", FUTURE | T_S | T_RE | T_VE},
-	{"that", FUTURE | T_S},
-	{"this", FUTURE | T_S},
-	{"these", FUTURE | T_RE | T_VE},
-	{"those", FUTURE | T_RE | T_VE},
-	{"ca", NOT},
-	{"do", NOT},
-	{"does", NOT},
-	{"did", NOT},
-	{"had", NOT},
-	{"may", NOT},
-	{"need", NOT},
-	{"ought", NOT},
-	{"sha", NOT},
-	{"wo", NOT},
-	{"could", NOT | T_VE},
-	{"might", NOT | T_VE},
-	{"must", NOT | T_VE},
-	{"should", NOT | T_VE},
-	{"would", NOT | T_VE},
-	{"ai", T_NT},
-	{"are", T_NT},
-	{"is", T_NT},
-	{"was", T_NT},
-	{"were", T_NT},
-	{"have", T_NT},
-	{"has", T_NT},
-	{"dare", T_NT},
+	{"i", 1, FUTURE | T_M | T_MA | T_VE},
+	{"you", 3, FUTURE | T_VE | T_RE},
+	{"we", 2, FUTURE | T_VE | T_RE},
+	{"they", 4, FUTURE | T_VE | T_RE},
+	{"he", 2, FUTURE | T_S},
+	{"she", 3, FUTURE | T_S},
+	{"it", 2, FUTURE | T_S},
+	{"who", 3, FUTURE | T_S | T_RE | T_VE},
+	{"what", 4, FUTURE | T_S | T_RE | T_VE},
+	{"when", 4, FUTURE | T_S | T_RE | T_VE},
+	{"where", 5, FUTURE | T_S | T_RE | T_VE},
+	{"why", 3, FUTURE | T_S | T_RE | T_VE},
+	{"how", 3, FUTURE | T_S | T_RE | T_VE},
+	{"there", 5, FUTURE | T_S | T_RE | T_VE},
+	{"that", 4, FUTURE | T_S},
+	{"this", 4, FUTURE | T_S},
+	{"these", 5, FUTURE | T_RE | T_VE},
+	{"those", 5, FUTURE | T_RE | T_VE},
+	{"ca", 2, NOT},
+	{"do", 2, NOT},
+	{"does", 4, NOT},
+	{"did", 3, NOT},
+	{"had", 3, NOT},
+	{"may", 3, NOT},
+	{"need", 4, NOT},
+	{"ought", 5, NOT},
+	{"sha", 3, NOT},
+	{"wo", 2, NOT},
+	{"could", 5, NOT | T_VE},
+	{"might", 5, NOT | T_VE},
+	{"must", 4, NOT | T_VE},
+	{"should", 6, NOT | T_VE},
+	{"would", 5, NOT | T_VE},
+	{"ai", 2, T_NT},
+	{"are", 3, T_NT},
+	{"is", 2, T_NT},
+	{"was", 3, T_NT},
+	{"were", 4, T_NT},
+	{"have", 4, T_NT},
+	{"has", 3, T_NT},
+	{"dare", 4, T_NT},
 };
 
 static const struct tail {
 	const char *marked, *bare;
+	char last;
 	unsigned bit;
 	uint8_t second, bare_second; /* where a third token begins; 0 = none */
 } tails[] = {
-	{"'m", "m", T_M, 0, 0},           {"'ma", "ma", T_MA, 2, 1},
-	{"'ll", "ll", T_LL, 0, 0},        {"'ll've", "llve", T_LLVE, 3, 2},
-	{"'d", "d", T_D, 0, 0},           {"'d've", "dve", T_DVE, 2, 1},
-	{"'ve", "ve", T_VE, 0, 0},        {"'re", "re", T_RE, 0, 0},
-	{"'s", "s", T_S, 0, 0},           {"n't", "nt", T_NT, 0, 0},
-	{"n't've", "ntve", T_NTVE, 3, 2},
+	{"'m", "m", 'm', T_M, 0, 0},           {"'ma", "ma", 'a', T_MA, 2, 1},
+	{"'ll", "ll", 'l', T_LL, 0, 0},        {"'ll've", "llve", 'e', T_LLVE, 3, 2},
+	{"'d", "d", 'd', T_D, 0, 0},           {"'d've", "dve", 'e', T_DVE, 2, 1},
+	{"'ve", "ve", 'e', T_VE, 0, 0},        {"'re", "re", 'e', T_RE, 0, 0},
+	{"'s", "s", 's', T_S, 0, 0},           {"n't", "nt", 't', T_NT, 0, 0},
+	{"n't've", "ntve", 'e', T_NTVE, 3, 2},
 };
 
 /* Words that are cut but follow no pattern; the second cut is 0 when there is none. */
@@ -177,16 +179,25 @@ unsigned oc_token_contraction(const char *s, size_t len, size_t cut[2])
 
 	if (len < 2 || len > 12 || !((unsigned)(s[0] | 0x20) - 'a' < 26))
 		return 0;
-	switch (s[len - 1]) { /* no other letter ends one */
+	switch (s[len - 1]) { /* most words leave here: no other ending is one */
 	case 'm':
-	case 'a':
-	case 'l':
-	case 'd':
-	case 'e':
-	case 's':
-	case 't':
 	case 'y':
-	case 'n': break;
+	case 'n':
+	case 'a':
+	case 's':
+	case 'd': break;
+	case 'l':
+		if (s[len - 2] != 'l')
+			return 0;
+		break;
+	case 'e':
+		if (s[len - 2] != 'v' && s[len - 2] != 'r')
+			return 0;
+		break;
+	case 't':
+		if (s[len - 2] != 'n' && s[len - 2] != 'o' && s[len - 2] != '\'')
+			return 0;
+		break;
 	default: return 0;
 	}
 	word[0] = (char)(s[0] | 0x20);
@@ -200,13 +211,14 @@ unsigned oc_token_contraction(const char *s, size_t len, size_t cut[2])
 	word[len] = 0;
 	for (size_t t = 0; t < sizeof tails / sizeof *tails; t++) {
 		const char *end = marked ? tails[t].marked : tails[t].bare;
+		if (word[len - 1] != tails[t].last)
+			continue;
 		size_t end_len = strlen(end);
-		if (word[len - 1] != end[end_len - 1] || end_len >= len ||
-		    memcmp(word + len - end_len, end, end_len) != 0)
+		if (end_len >= len || memcmp(word + len - end_len, end, end_len) != 0)
 			continue;
 		for (size_t i = 0; i < sizeof stems / sizeof *stems; i++) {
 			if (stems[i].text[0] != word[0] || !(stems[i].tails & tails[t].bit) ||
-			    strlen(stems[i].text) != len - end_len ||
+			    stems[i].len != len - end_len ||
 			    memcmp(stems[i].text, word, len - end_len) != 0)
 				continue;
 			for (size_t k = 0; k < sizeof homonyms / sizeof *homonyms; k++)

@@ -557,9 +557,11 @@ struct oc_tokens oc_text_tokens(struct oc_arena *a, struct oc_str text)
 		letters = p;
 		while (p < end) {
 			const char *here = p;
-			uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++
-			                                      : oc_utf8_next(&p, end);
-			if (oc_is_space(c)) {
+			if ((unsigned char)*p < 0x80) {
+				if (oc_is_space_ascii((unsigned char)*p))
+					break;
+				p++;
+			} else if (oc_is_space(oc_utf8_next(&p, end))) {
 				p = here;
 				break;
 			}

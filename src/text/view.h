@@ -48,4 +48,9 @@ struct oc_words oc_text_rouge(struct oc_arena *a, struct oc_str lower);
 struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower);
 bool oc_is_space(uint32_t c); /* Python's str.isspace for one code point */
 
+static inline bool oc_is_space_ascii(unsigned char c)
+{
+	return c == ' ' || (unsigned)c - 9 < 5 || (unsigned)c - 0x1C < 4;
+}
+
 #endif
