@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/rng.h"
 #include "text/view.h"
 
 static struct oc_row *row_of(struct oc_batch *b, const char *json)
@@ -109,9 +110,34 @@ static void a_changed_row_has_a_new_view(void **state)
 	oc_batch_free(b);
 }
 
+/* The count alone against the list, over bytes of every class at every place of a block. */
+static void counts_agree_with_lists(void **state)
+{
+	static const char *const pieces[] = {
+		"a",    "bc ",  " ",        "\t",           "\x1c",
+		"\x01", "\x7f", "\xc3\xa9", "\xe2\x80\xa8", "longer-word"};
+	struct oc_arena *a = oc_arena_new();
+	struct oc_rng rng;
+
+	(void)state;
+	oc_rng_init(&rng, 3, "word counts");
+	for (uint64_t item = 0; item < 20000; item++) {
+		struct oc_draws d;
+		struct oc_buf text = {0};
+		oc_draws_init(&d, &rng, item);
+		for (uint64_t n = oc_draw_below(&d, 14); n; n--)
+			oc_buf_puts(&text, pieces[oc_draw_below(&d, 10)]);
+		assert_int_equal(oc_text_word_count(oc_buf_view(&text)),
+		                 oc_text_words(a, oc_buf_view(&text)).n);
+		oc_buf_fini(&text);
+	}
+	oc_arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_agree_with_lists),
 		cmocka_unit_test(a_row_has_one_text),
 		cmocka_unit_test(words_are_what_python_says),
 		cmocka_unit_test(a_changed_row_has_a_new_view),

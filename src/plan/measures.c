@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "text/view.h"
 
 #define DEPTH_MAX   8  /* deeper rows share the last line */
 #define BIN_N       24 /* lengths in words: 0, 1, 2-3, 4-5, 6-7, 8-11, ... two bins an octave */
@@ -85,34 +86,6 @@ static uint32_t bin_start(unsigned bin)
 	return bin < 2 ? bin : (bin & 1 ? 3u : 2u) << (bin / 2 - 1);
 }
 
-/*
- * Runs of anything but ASCII white space, eight bytes at a time: the lengths of all rows must cost
- * less than parsing them. In `text` the high bit of every byte that is part of a word is set; a
- * word starts where the byte before it is not.
- */
-static uint32_t words_in(struct oc_str s)
-{
-	const uint64_t low = 0x7f7f7f7f7f7f7f7f, high = ~low;
-	uint64_t before = 0; /* high bit of the lowest byte: was the last byte part of a word? */
-	uint32_t n = 0;
-	size_t i = 0;
-
-	for (; i + 8 <= s.len; i += 8) {
-		uint64_t x;
-		memcpy(&x, s.p + i, sizeof x);
-		uint64_t text = (((x & low) + 0x5f5f5f5f5f5f5f5f) | x) & high;
-		uint64_t starts = (text & ~(text << 8 | before)) >> 7;
-		n += (uint32_t)(starts * 0x0101010101010101 >> 56); /* sum of the bytes */
-		before = text >> 56;
-	}
-	for (; i < s.len; i++) {
-		bool word = (unsigned char)s.p[i] > ' ';
-		n += word && !before;
-		before = word ? 0x80 : 0;
-	}
-	return n;
-}
-
 static uint32_t words_of(yyjson_val *v)
 {
 	uint32_t n = 0;
@@ -120,7 +93,7 @@ static uint32_t words_of(yyjson_val *v)
 	yyjson_val *key, *item;
 
 	if (yyjson_is_str(v))
-		return words_in(oc_json_str(v));
+		return oc_text_word_count(oc_json_str(v));
 	if (yyjson_is_arr(v))
 		yyjson_arr_foreach(v, i, size, item) n += words_of(item);
 	if (yyjson_is_obj(v))

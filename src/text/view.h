@@ -44,6 +44,7 @@ const struct oc_tokens *oc_view_tokens(struct oc_row *row, struct oc_str field);
 /* The same on bare text, without a row: all memory from the arena. */
 struct oc_str oc_text_lower(struct oc_arena *a, struct oc_str text);
 struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text);
+uint32_t oc_text_word_count(struct oc_str text); /* of oc_text_words, without the list */
 struct oc_words oc_text_rouge(struct oc_arena *a, struct oc_str lower);
 struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower);
 bool oc_is_space(uint32_t c); /* Python's str.isspace for one code point */
