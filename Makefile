@@ -19,6 +19,7 @@ T ?= 60
 # A git worktree shares the main tree's.
 DEPS ?= $(if $(wildcard .deps/yyjson),.deps,$(dir $(shell git rev-parse --git-common-dir 2>/dev/null)).deps)
 B := build/$(VARIANT)
+SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
 # For a make inside make, unless the outer one was told how many jobs.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 VERSION := 0.1.0
@@ -71,7 +72,7 @@ lib: $(B)/liboutcross.a $(B)/liboutcross.so
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  cc   $<")
+	@$(if $(V),:,$(SAY)) "  cc   $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/liboutcross.a: $(LIB_OBJ)
@@ -82,7 +83,7 @@ $(B)/liboutcross.so: $(LIB_OBJ)
 	$(Q)$(CC) $(LDFLAGS) -shared -Wl,-soname,liboutcross.so.0 -Wl,--exclude-libs,ALL $^ $(LIBS) -o $@
 
 $(B)/outcross: $(B)/src/cli/main.o $(B)/liboutcross.a
-	@$(if $(V),,echo "  link $@")
+	@$(if $(V),:,$(SAY)) "  link $@"
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -o $@
 
 # Recipes are built into the binary as C strings.
@@ -155,7 +156,7 @@ build/analyze/%.ok: %.c .clang-tidy $(B)/gen/recipes.inc
 ANALYZE := -*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*,-clang-analyzer-optin.performance.Padding
 define tidy
 	@mkdir -p $(@D)
-	@$(if $(V),,echo "  tidy $<")
+	@$(if $(V),:,$(SAY)) "  tidy $<"
 	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $(1) $< -- $(CPPFLAGS) -std=gnu17 2>$@.log || { cat $@.log; false; }
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu17 -MM -MP -MT $@ -MF $(@:.ok=.d) $< && touch $@
 endef
