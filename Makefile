@@ -19,7 +19,7 @@ T ?= 60
 # A git worktree shares the main tree's.
 DEPS ?= $(if $(wildcard .deps/yyjson),.deps,$(dir $(shell git rev-parse --git-common-dir 2>/dev/null)).deps)
 B := build/$(VARIANT)
-SAY := $(if $(findstring s,$(firstword -$(MAKEFLAGS))),:,echo)
+SAY := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),:,echo)
 # For a make inside make, unless the outer one was told how many jobs.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 VERSION := 0.1.0
