@@ -61,6 +61,9 @@ static void decides(void **state)
 		{"{}", "{\"question\":\"Ann has some.\",\"answer\":\"12 * 7 = 84\\n#### 85\"}",
 	         "undecided", OC_HELD},
 		{"{}", "{\"question\":\"Ann has some.\",\"answer\":\"84\"}", "undecided", OC_HELD},
+		{"{}",
+	         "{\"question\":\"Ann gave 1/2 of her 12 clips to 3 friends.\",\"answer\":\"6\"}",
+	         "undecided", OC_HELD},
 	};
 	struct oc_batch *b = oc_batch_new(64);
 

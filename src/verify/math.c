@@ -253,6 +253,29 @@ static bool steps_fall(const struct stage *st, struct work *w, struct oc_row *ro
 	return false;
 }
 
+static unsigned numbers_in(struct oc_str s)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < s.len; i++)
+		n += s.p[i] >= '0' && s.p[i] <= '9' &&
+		     (i == 0 || !((s.p[i - 1] >= '0' && s.p[i - 1] <= '9') || s.p[i - 1] == '.' ||
+		                  s.p[i - 1] == ','));
+	return n;
+}
+
+#define ASKED_BYTES 80 /* of a question besides its calculation */
+
+/*
+ * "What is 34 * 12?" asks for its calculation. "She gave 1/2 of her 12 clips to 3 friends" holds
+ * one in a story with other numbers, and what it asks for is something else.
+ */
+static bool is_asked(struct oc_str question, struct oc_str expression)
+{
+	return question.len <= expression.len + ASKED_BYTES &&
+	       numbers_in(question) <= numbers_in(expression);
+}
+
 /* Where the true answer comes from; false: from nowhere. */
 static bool find_gold(const struct stage *st, struct work *w, struct oc_row *row,
                       struct oc_str *gold)
@@ -264,7 +287,7 @@ static bool find_gold(const struct stage *st, struct work *w, struct oc_row *row
 		return oc_row_field(row, st->expression, gold);
 	w->value.len = 0;
 	if (!st->question.len || !oc_row_field(row, st->question, &text) ||
-	    !oc_math_find(w->m, text, &w->value))
+	    !oc_math_find(w->m, text, &w->value) || !is_asked(text, oc_buf_view(&w->value)))
 		return false;
 	*gold = oc_arena_str(row->arena, oc_buf_view(&w->value));
 	return true;
