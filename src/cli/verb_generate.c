@@ -206,12 +206,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	if (rc)
 		goto out;
 	if (cli->json) {
-		struct oc_run_status s = {.state = result->state,
-		                          .tally = result->tally,
-		                          .waiting = result->waiting,
-		                          .phase = ""};
-		oc_status_json(&out, &s);
-		oc_buf_putc(&out, '\n');
+		oc_run_result_json(&out, result);
 	} else {
 		oc_buf_printf(&out, "%llu made, %llu rejected, %llu held; the rows are in %s/out\n",
 		              (unsigned long long)result->tally.made,

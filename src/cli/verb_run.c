@@ -171,12 +171,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	if (rc)
 		goto out;
 	if (cli->json) {
-		struct oc_run_status s = {.state = result->state,
-		                          .tally = result->tally,
-		                          .waiting = result->waiting,
-		                          .phase = ""};
-		oc_status_json(&out, &s);
-		oc_buf_putc(&out, '\n');
+		oc_run_result_json(&out, result);
 	} else {
 		summary(&out, result);
 	}

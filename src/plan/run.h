@@ -82,6 +82,8 @@ struct oc_run_result {
 };
 
 void oc_run_result_fini(struct oc_run_result *result);
+/* The same object as status.json's, of a run that has ended, and a newline. */
+void oc_run_result_json(struct oc_buf *b, const struct oc_run_result *result);
 
 /*
  * Runs, or continues. The result is filled as far as known also on error. Errors keep the folder

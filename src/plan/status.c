@@ -106,6 +106,17 @@ void oc_status_json(struct oc_buf *b, const struct oc_run_status *s)
 	oc_buf_putc(b, '}');
 }
 
+void oc_run_result_json(struct oc_buf *b, const struct oc_run_result *result)
+{
+	struct oc_run_status s = {.state = result->state,
+	                          .tally = result->tally,
+	                          .waiting = result->waiting,
+	                          .phase = ""};
+
+	oc_status_json(b, &s);
+	oc_buf_putc(b, '\n');
+}
+
 static int write_event(struct oc_run *run, const struct oc_run_status *s, struct oc_err *err)
 {
 	const struct {
