@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 awk '
 BEGIN {
-	n = split("base|data|text net store stat|pipe nn index|model llm|generate verify curate mix measure report|plan|loop review|cli", floor, "|")
+	n = split("base|data|text net store stat|pipe nn index|model llm|generate verify curate mix measure report|plan|run|loop review|cli", floor, "|")
 	for (f = 1; f <= n; f++) {
 		k = split(floor[f], room, " ")
 		for (i = 1; i <= k; i++) level[room[i]] = f - 1

@@ -16,7 +16,7 @@
 #include "base/rng.h"
 #include "data/json.h"
 #include "pipe/zframes.h"
-#include "plan/job.h"
+#include "run/job.h"
 
 static char dir[] = "/tmp/oc-job-XXXXXX";
 

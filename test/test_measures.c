@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
-#include "plan/measures.h"
+#include "run/measures.h"
 
 static yyjson_val *facts_of(struct oc_measures *m, struct oc_arena *a)
 {

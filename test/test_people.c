@@ -13,7 +13,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
-#include "plan/people.h"
+#include "run/people.h"
 
 static char dir[64], path[96];
 

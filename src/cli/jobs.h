@@ -3,7 +3,7 @@
 #define CLI_JOBS_H
 
 #include "cli/verb.h"
-#include "plan/job.h"
+#include "run/job.h"
 
 extern const struct oc_flag oc_job_flags[]; /* of curate and verify */
 

@@ -3,9 +3,9 @@
 #define CLI_PLAN_SHOW_H
 
 #include "plan/forecast.h"
-#include "plan/look.h"
+#include "run/look.h"
 #include "plan/plan.h"
-#include "plan/trial.h"
+#include "run/trial.h"
 
 struct oc_plan_checked {
 	struct oc_plan *plan;

@@ -2,7 +2,7 @@
 #ifndef CLI_ROWS_H
 #define CLI_ROWS_H
 
-#include "plan/lookup.h"
+#include "run/lookup.h"
 
 /* One line of JSON, with its newline. */
 void oc_rows_json(struct oc_buf *b, const struct oc_found *f);

@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "cli/rows.h"
 #include "cli/verb.h"
-#include "plan/compare.h"
+#include "run/compare.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
 #define SHOWN    10

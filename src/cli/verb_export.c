@@ -6,8 +6,8 @@
 #include "cli/verb.h"
 #include "data/format.h"
 #include "pipe/writer_csv.h"
-#include "plan/archive.h"
-#include "plan/job_parts.h"
+#include "run/archive.h"
+#include "run/job_parts.h"
 
 #define MAX_COLUMNS 4096 /* of a CSV file */
 

@@ -5,7 +5,7 @@
 
 #include "cli/verb.h"
 #include "data/yaml.h"
-#include "plan/run.h"
+#include "run/run.h"
 
 static const struct oc_flag flags[] = {
 	{.name = "model",

@@ -7,7 +7,7 @@
 #include "cli/verb.h"
 #include "data/opts.h"
 #include "data/yaml.h"
-#include "plan/look.h"
+#include "run/look.h"
 #include "plan/plan.h"
 #include "text/utf8.h"
 

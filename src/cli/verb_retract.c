@@ -5,9 +5,9 @@
 #include <stdlib.h>
 
 #include "cli/verb.h"
-#include "plan/lookup.h"
-#include "plan/run.h"
-#include "plan/rundb.h"
+#include "run/lookup.h"
+#include "run/run.h"
+#include "run/rundb.h"
 
 static void say(void *user, const char *text)
 {

@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cli/verb.h"
-#include "plan/rundb.h"
+#include "run/rundb.h"
 #include "review/terminal.h"
 
 static int list(struct oc_review *r, struct oc_err *err)

@@ -4,7 +4,7 @@
 
 #include "cli/rows.h"
 #include "cli/verb.h"
-#include "plan/lookup.h"
+#include "run/lookup.h"
 
 #define SHOWN 20 /* rows on a terminal or a page, unless --limit says otherwise */
 

@@ -2,14 +2,14 @@
  * session.h: one person going through the queue of a run. Knows the queue and the log and nothing
  * about screens: a terminal, a pipe or a browser are doors to the same session.
  *
- * The queue (review-queue.jsonl) is written by the run, the log (reviews.jsonl, plan/people.h) by
+ * The queue (review-queue.jsonl) is written by the run, the log (reviews.jsonl, run/people.h) by
  * its reviewers; several may work at once. Every decision is on disk before the call returns. The
  * decisions reach the data set when the same plan is run again.
  */
 #ifndef REVIEW_SESSION_H
 #define REVIEW_SESSION_H
 
-#include "plan/people.h"
+#include "run/people.h"
 
 struct oc_review;
 

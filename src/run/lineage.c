@@ -1,0 +1,127 @@
+#include "run/lineage.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+struct oc_lineage {
+	glob_t files; /* data files in order */
+	size_t at;
+	FILE *in; /* lineage of file number at - 1 */
+	char *line;
+	size_t line_cap;
+	char path[4096];
+};
+
+bool oc_lineage_beside(const char *data_path, char out[4096])
+{
+	const char *dir = NULL;
+
+	for (const char *p = strstr(data_path, "data/"); p; p = strstr(p + 1, "data/"))
+		if (p == data_path || p[-1] == '/')
+			dir = p;
+	if (!dir || strchr(dir + 5, '/'))
+		return false;
+	snprintf(out, 4096, "%.*slineage/%s", (int)(dir - data_path), data_path, dir + 5);
+	return oc_file_exists(out);
+}
+
+static int add_path(struct oc_lineage *l, struct oc_str path, const char *base_dir)
+{
+	char full[4096];
+
+	if (path.len && path.p[0] == '/')
+		snprintf(full, sizeof full, "%.*s", OC_ARG(path));
+	else
+		snprintf(full, sizeof full, "%s/%.*s", base_dir ? base_dir : ".", OC_ARG(path));
+	return glob(full, GLOB_NOCHECK | (l->files.gl_pathc ? GLOB_APPEND : 0), NULL, &l->files);
+}
+
+int oc_lineage_open(struct oc_lineage **out, yyjson_val *opts, const char *base_dir,
+                    struct oc_err *err)
+{
+	struct oc_lineage *l = oc_zalloc(1, sizeof *l);
+	yyjson_val *paths = oc_json_get(opts, "path"), *path;
+	size_t i, n;
+	int rc = 0;
+
+	if (yyjson_is_str(paths))
+		rc = add_path(l, oc_json_str(paths), base_dir);
+	yyjson_arr_foreach(paths, i, n, path) if (!rc) rc =
+		add_path(l, oc_json_str(path), base_dir);
+	if (rc) {
+		oc_lineage_close(l);
+		return oc_fail(err, OC_IO, NULL, "cannot list the source's files");
+	}
+	*out = l;
+	return 0;
+}
+
+int oc_lineage_next(struct oc_lineage *l, struct oc_row *row, struct oc_err *err)
+{
+	ssize_t len = -1;
+
+	for (;;) {
+		if (l->in && (len = getline(&l->line, &l->line_cap, l->in)) > 0)
+			break;
+		if (l->in)
+			fclose(l->in);
+		l->in = NULL;
+		if (l->at == l->files.gl_pathc)
+			return oc_fail(err, OC_INPUT, l->path,
+			               "the lineage has fewer lines than the data: it belongs to "
+			               "another file");
+		if (!oc_lineage_beside(l->files.gl_pathv[l->at++], l->path))
+			return oc_fail(
+				err, OC_INPUT, l->files.gl_pathv[l->at - 1],
+				"has no lineage beside it although others of this source have one");
+		if (!(l->in = fopen(l->path, "re")))
+			return oc_fail_errno(err, l->path, "cannot open the lineage");
+	}
+	row->ped.extra = oc_arena_str(row->arena, (struct oc_str){l->line, (size_t)len});
+	return 0;
+}
+
+void oc_lineage_close(struct oc_lineage *l)
+{
+	if (!l)
+		return;
+	if (l->in)
+		fclose(l->in);
+	globfree(&l->files);
+	free(l->line);
+	free(l);
+}
+
+static void prefix(struct oc_row *row, struct oc_str *names, uint32_t n, const char *source)
+{
+	for (uint32_t i = 0; i < n; i++)
+		names[i] = oc_arena_printf(row->arena, "%s/%.*s", source, OC_ARG(names[i]));
+}
+
+int oc_lineage_apply(struct oc_row *row, const char *source, struct oc_err *err)
+{
+	struct oc_pedigree mine = row->ped;
+	uint32_t old = row->verdict_n;
+
+	if (oc_pedigree_read(row, oc_str_trim(mine.extra), err))
+		return -1;
+	row->verdict_n = old; /* what an earlier run said of it stays in that run */
+	/* A real row goes on as the founder it was there: its descendants name it so. */
+	if (row->ped.origin == OC_REAL && !row->ped.founder_n) {
+		row->ped.founders = oc_arena_alloc(row->arena, sizeof *row->ped.founders);
+		row->ped.founders[0] = row->ped.key;
+		row->ped.founder_n = 1;
+	}
+	prefix(row, row->ped.parents, row->ped.parent_n, source);
+	prefix(row, row->ped.founders, row->ped.founder_n, source);
+	row->ped.key = mine.key;
+	row->ped.source = mine.source;
+	row->ped.row = mine.row;
+	row->ped.span = mine.span;
+	row->ped.request_n = 0;
+	return 0;
+}

@@ -1,0 +1,592 @@
+#include "run/run.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "run/lookup.h"
+#include "run/state.h"
+
+#define REVIEWS_MAX ((size_t)1 << 30)
+#define LOCK_MAX    ((size_t)16 << 20) /* bytes of a plan.lock.yaml */
+
+const char *oc_run_path(struct oc_run *run, char out[PATH_MAX], const char *name)
+{
+	snprintf(out, PATH_MAX, "%.3800s/%.200s", run->dir, name);
+	return out;
+}
+
+const char *oc_work_path(struct oc_run *run, char out[PATH_MAX], const char *name)
+{
+	snprintf(out, PATH_MAX, "%.3800s/%.200s", run->work, name);
+	return out;
+}
+
+void oc_run_env(struct oc_run *run, struct oc_env *env, const char *name)
+{
+	*env = (struct oc_env){
+		.size = sizeof *env,
+		.ctx = run->ctx,
+		.name = name,
+		.base_dir = run->plan->base_dir,
+		.work_dir = run->work,
+		.seed = run->plan->seed,
+		.memory = run->plan->memory,
+	};
+}
+
+int oc_run_model(struct oc_run *run, const struct oc_plan_model *model, struct oc_llm_model **out,
+                 struct oc_err *err)
+{
+	size_t i = (size_t)(model - run->plan->models);
+	struct oc_env env;
+
+	if (!run->models[i]) {
+		oc_run_env(run, &env, model->name);
+		struct oc_llm_model_opts opts = {
+			.name = model->name,
+			.def = model->def,
+			.opts = model->opts,
+			.price = {model->price_prompt, model->price_completion},
+			.depth = model->depth,
+			.depth_at_least = model->depth_at_least,
+			.offline = run->opts->offline,
+		};
+		if (oc_llm_model_open(&run->models[i], &env, &opts, run->store, run->budget, err))
+			return -1;
+	}
+	*out = run->models[i];
+	return 0;
+}
+
+/* ------------------------------------------------------------------- folder */
+
+static void run_name(const struct oc_plan *plan, unsigned i, char out[4096])
+{
+	const char *base = plan->base_dir && plan->base_dir[0] ? plan->base_dir : ".";
+
+	if (i == 1)
+		snprintf(out, 4096, "%s/runs/%s", base, plan->name);
+	else
+		snprintf(out, 4096, "%s/runs/%s-%u", base, plan->name, i);
+}
+
+/* A run that ended before it wrote down its plan leaves these at most; the folder is free. */
+static bool only_begun(const char *dir)
+{
+	static const char *const names[] = {
+		".",           "..",         "lock",           "work",        "run.db",
+		"run.db-wal",  "run.db-shm", "run.db-journal", "status.json", "plan.lock.yaml",
+		"events.jsonl"};
+	DIR *d = opendir(dir);
+	struct dirent *e;
+	bool only = d != NULL;
+
+	while (only && (e = readdir(d))) {
+		size_t i = 0, n = sizeof names / sizeof names[0];
+		size_t len = strlen(e->d_name);
+		if (len > 4 && strcmp(e->d_name + len - 4, ".tmp") == 0)
+			len -= 4;
+		while (i < n && (strlen(names[i]) != len || strncmp(names[i], e->d_name, len) != 0))
+			i++;
+		only = i < n;
+	}
+	if (d)
+		closedir(d);
+	return only;
+}
+
+/* Over the inputs as they are now? 1 yes, also when the run has not noted them yet. */
+static int same_inputs(const struct oc_plan *plan, struct oc_rundb *db, struct oc_err *err)
+{
+	struct oc_buf now = {0}, then = {0};
+	int rc = oc_rundb_get(db, "inputs", &then, err);
+
+	oc_inputs_stamp(plan, &now);
+	if (rc >= 0)
+		rc = rc == 0 || oc_str_eq(oc_buf_view(&now), oc_buf_view(&then));
+	oc_buf_fini(&now);
+	oc_buf_fini(&then);
+	return rc;
+}
+
+/* 1: the folder holds a run of this plan over these inputs, 2: it is free, 0: of another one or of
+ * other things. */
+static int holds(const struct oc_plan *plan, const char *dir, struct oc_err *err)
+{
+	bool begun = only_begun(dir);
+	struct oc_err ignored = {0};
+	struct oc_buf hash = {0};
+	struct oc_rundb *db = NULL;
+	char path[4200], hex[33];
+	int rc = -1;
+
+	snprintf(path, sizeof path, "%s/run.db", dir);
+	if (!oc_file_exists(path))
+		return begun ? 2 : 0;
+	if (oc_rundb_open(&db, dir, true, begun ? &ignored : err) == 0)
+		rc = oc_rundb_get(db, "plan_hash", &hash, begun ? &ignored : err);
+	if (rc == 1) {
+		oc_hash128_hex(oc_plan_hash(plan), hex);
+		rc = strcmp(oc_buf_cstr(&hash), hex) == 0;
+		if (rc && (rc = same_inputs(plan, db, err)) == 0 && begun)
+			rc = 2;
+	} else if (begun) {
+		rc = 2;
+	}
+	oc_rundb_close(db);
+	oc_buf_fini(&hash);
+	return rc;
+}
+
+/* Lines of the resolved plan that are not in the other's, as "+ line" and "- line". */
+static void differences(const struct oc_plan *plan, const char *dir, struct oc_buf *out)
+{
+	struct oc_buf now = {0}, then = {0};
+	struct oc_err ignored = {0};
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/plan.lock.yaml", dir);
+	oc_plan_write(&now, plan);
+	if (oc_file_read(path, LOCK_MAX, &then, &ignored))
+		goto out;
+	oc_buf_printf(out, "the plan differs from the run in %s:\n", dir);
+	for (int side = 0; side < 2; side++) {
+		struct oc_buf *from = side ? &now : &then, *in = side ? &then : &now;
+		for (size_t at = 0, len; at < from->len; at += len + 1) {
+			char *end = memchr(from->p + at, '\n', from->len - at);
+			len = end ? (size_t)(end - from->p) - at : from->len - at;
+			struct oc_str line = {from->p + at, len};
+			if (len && line.p[0] != '#' && oc_str_find(oc_buf_view(in), line) < 0)
+				oc_buf_printf(out, "  %c %.*s\n", side ? '+' : '-', OC_ARG(line));
+		}
+	}
+out:
+	oc_buf_fini(&now);
+	oc_buf_fini(&then);
+}
+
+int oc_run_folder(const struct oc_plan *plan, const char *wanted, char dir[4096],
+                  struct oc_buf *changed, struct oc_err *err)
+{
+	char last[4096] = "";
+	int rc;
+
+	if (wanted) {
+		snprintf(dir, 4096, "%s", wanted);
+		rc = holds(plan, dir, err);
+		if (rc == 0 && oc_file_exists(dir))
+			return oc_fail(err, OC_USAGE, dir,
+			               "exists and holds no run of this plan: choose another "
+			               "folder with -o, or leave -o away");
+		return rc == 2 ? 0 : rc;
+	}
+	for (unsigned i = 1;; i++) {
+		run_name(plan, i, dir);
+		if (!oc_file_exists(dir))
+			break;
+		if ((rc = holds(plan, dir, err)))
+			return rc == 2 ? 0 : rc;
+		snprintf(last, sizeof last, "%s", dir);
+	}
+	if (last[0])
+		differences(plan, last, changed);
+	return 0;
+}
+
+static int lock(struct oc_run *run, struct oc_err *err)
+{
+	char path[PATH_MAX];
+
+	run->lock_fd = open(oc_run_path(run, path, "lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (run->lock_fd < 0)
+		return oc_fail_errno(err, path, "cannot create");
+	if (flock(run->lock_fd, LOCK_EX | LOCK_NB))
+		return oc_fail(err, OC_IO, run->dir,
+		               "another outcross is running in this folder: wait for "
+		               "it, or see `outcross status %s`",
+		               run->dir);
+	return 0;
+}
+
+/* -------------------------------------------------------------------- start */
+
+static int write_lock_file(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_buf text = {0};
+	char path[PATH_MAX], hex[33];
+
+	oc_hash128_hex(oc_plan_hash(run->plan), hex);
+	oc_buf_printf(&text, "# resolved by outcross %s; plan hash %s\n", OUTCROSS_VERSION, hex);
+	oc_plan_write(&text, run->plan);
+	int rc = oc_file_write(oc_run_path(run, path, "plan.lock.yaml"), text.p, text.len, err);
+	if (!rc)
+		rc = oc_rundb_set(run->db, "plan_hash", oc_str(hex), err);
+	/* Where sources, replies and the plan itself are found again, for `why` and `review`. */
+	const char *base =
+		run->plan->base_dir && run->plan->base_dir[0] ? run->plan->base_dir : ".";
+	if (!rc && realpath(base, path))
+		rc = oc_rundb_set(run->db, "base_dir", oc_str(path), err);
+	if (!rc && run->plan->path && realpath(run->plan->path, path))
+		rc = oc_rundb_set(run->db, "plan_path", oc_str(path), err);
+	text.len = 0;
+	oc_inputs_stamp(run->plan, &text);
+	if (!rc)
+		rc = oc_rundb_set(run->db, "inputs", oc_buf_view(&text), err);
+	oc_buf_fini(&text);
+	return rc;
+}
+
+static double seconds_before(struct oc_run *run)
+{
+	struct oc_arena *a = oc_arena_new();
+	struct oc_buf text = {0};
+	struct oc_err ignored = {0};
+	char path[PATH_MAX];
+	double seconds = 0;
+
+	if (!oc_file_read(oc_run_path(run, path, "status.json"), LOCK_MAX, &text, &ignored))
+		seconds = oc_json_get_num(oc_json_parse(a, oc_buf_view(&text), &ignored), "seconds",
+		                          0);
+	oc_buf_fini(&text);
+	oc_arena_free(a);
+	return seconds;
+}
+
+/* What earlier sittings of this run spent. A new run takes a number of its own and notes how far
+ * the store reaches. */
+static int reckon(struct oc_run *run, uint32_t *number, struct oc_err *err)
+{
+	struct oc_buf text = {0}, marks = {0};
+	struct oc_spent s;
+	int rc = oc_rundb_get(run->db, "spender", &text, err), had = 0;
+
+	if (rc == 1 && (had = oc_rundb_get(run->db, "store_marks", &marks, err)) == 1) {
+		*number = (uint32_t)strtoul(oc_buf_cstr(&text), NULL, 10);
+		rc = oc_store_spent(run->plan->cache, *number, oc_buf_view(&marks), &s, err);
+		if (rc)
+			goto out;
+		run->before = (struct oc_llm_stats){
+			.sent = s.replied + s.unknown,
+			.replied = s.replied,
+			.prompt_tokens = s.prompt_tokens,
+			.completion_tokens = s.completion_tokens,
+			.cost = s.money + s.unknown_money,
+			.seconds = seconds_before(run),
+		};
+		oc_budget_spent(run->budget, run->before.cost,
+		                s.prompt_tokens + s.completion_tokens + s.unknown_tokens,
+		                s.requests, run->before.seconds);
+		goto out;
+	}
+	if (rc < 0 || had < 0) {
+		rc = -1;
+		goto out;
+	}
+	struct {
+		double now;
+		long pid;
+	} salt = {oc_now(), (long)getpid()};
+	*number = (uint32_t)oc_hash64(&salt, sizeof salt, (uint64_t)time(NULL)) | 1;
+	text.len = marks.len = 0;
+	oc_buf_printf(&text, "%u", *number);
+	rc = oc_store_marks(run->plan->cache, &marks, err) ||
+	                     oc_rundb_set(run->db, "store_marks", oc_buf_view(&marks), err) ||
+	                     oc_rundb_set(run->db, "spender", oc_buf_view(&text), err)
+	             ? -1
+	             : 0;
+out:
+	oc_buf_fini(&text);
+	oc_buf_fini(&marks);
+	return rc;
+}
+
+static int open_store(struct oc_run *run, struct oc_err *err)
+{
+	const struct oc_plan *plan = run->plan;
+	struct oc_caps caps = {
+		.money = oc_json_get_num(plan->budget, "money", 0),
+		.tokens = (uint64_t)oc_json_get_num(plan->budget, "tokens", 0),
+		.requests = (uint64_t)oc_json_get_num(plan->budget, "requests", 0),
+		.seconds = oc_json_get_num(plan->budget, "hours", 0) * 3600,
+	};
+
+	uint32_t number;
+
+	run->budget = oc_budget_new(&caps);
+	if (!plan->model_n)
+		return 0;
+	if ((!run->opts->offline && oc_mkdirs(plan->cache, err)) || reckon(run, &number, err) ||
+	    oc_store_open(&run->store, run->ctx, plan->cache, run->opts->offline, err))
+		return -1;
+	oc_store_run(run->store, number);
+	return 0;
+}
+
+/* A folder retracts once and for all: what it leaves out is part of what it is. */
+static int record_retract(struct oc_run *run, struct oc_err *err)
+{
+	const struct oc_run_retract *r = run->opts->retract;
+	struct oc_buf now = {0}, then = {0}, log = {0};
+	char path[PATH_MAX];
+	int rc;
+
+	oc_buf_puts(&now, "{\"of\":");
+	oc_buf_json(&now, oc_str(r->of));
+	oc_buf_puts(&now, ",\"what\":");
+	oc_buf_json(&now, oc_str(r->what));
+	oc_buf_printf(&now, ",\"keys\":%llu}", (unsigned long long)oc_key_set_len(r->keys));
+	if (run->continued) {
+		rc = oc_rundb_get(run->db, "retract", &then, err);
+		if (rc >= 0 && !oc_str_eq(oc_buf_view(&now), oc_buf_view(&then)))
+			rc = oc_fail(err, OC_USAGE, run->dir,
+			             "holds a run that left out something else: choose another "
+			             "folder with -o");
+		goto out;
+	}
+	rc = oc_rundb_set(run->db, "retract", oc_buf_view(&now), err);
+	snprintf(path, sizeof path, "%.3800s/reviews.jsonl", r->of);
+	if (!rc && oc_file_exists(path)) {
+		rc = oc_file_read(path, REVIEWS_MAX, &log, err);
+		if (!rc)
+			rc = oc_file_write(oc_run_path(run, path, "reviews.jsonl"), log.p, log.len,
+			                   err);
+	}
+out:
+	oc_buf_fini(&now);
+	oc_buf_fini(&then);
+	oc_buf_fini(&log);
+	return rc < 0 ? -1 : 0;
+}
+
+static int start(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_buf changed = {0};
+	int rc = oc_run_folder(run->plan, run->opts->dir, run->dir, &changed, err);
+
+	if (rc >= 0 && changed.len && run->opts->say)
+		run->opts->say(run->opts->user, oc_buf_cstr(&changed));
+	oc_buf_fini(&changed);
+	if (rc < 0)
+		return -1;
+	run->continued = rc == 1;
+	snprintf(run->work, sizeof run->work, "%.3800s/work", run->dir);
+	if (oc_mkdirs(run->work, err) || lock(run, err) ||
+	    oc_rundb_open(&run->db, run->dir, false, err))
+		return -1;
+	if (!run->continued && write_lock_file(run, err))
+		return -1;
+	if (run->opts->retract && record_retract(run, err))
+		return -1;
+	run->models = oc_zalloc(run->plan->model_n, sizeof *run->models);
+	return open_store(run, err);
+}
+
+/* ------------------------------------------------------------------- phases */
+
+static int intake(struct oc_run *run, char leg[PATH_MAX], struct oc_err *err)
+{
+	struct oc_feed feed = {0};
+	int done = oc_rundb_pass_is_done(run->db, "intake", NULL, err);
+
+	oc_work_path(run, leg, "leg0");
+	if (done < 0)
+		return -1;
+	if (done) {
+		oc_tally_fini(&run->tally);
+		run->continued = true;
+		return oc_rundb_pass_is_done(run->db, "intake", &run->tally, err) < 0 ? -1 : 0;
+	}
+	int rc = oc_feed_sources(&feed, run, err);
+	if (!rc)
+		rc = oc_run_leg_pass(run, "intake", &feed, NULL, 0, leg, err);
+	if (feed.close)
+		feed.close(feed.user);
+	return rc;
+}
+
+static int conduct(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_selection *sel = NULL;
+	uint8_t *test = NULL;
+	char leg[PATH_MAX];
+	int rc = -1;
+
+	if (oc_run_is_direct(run)) {
+		run->phase = "rows";
+		if (oc_run_direct(run, err))
+			goto out;
+	} else {
+		if (intake(run, leg, err))
+			goto out;
+		run->phase = "holdout";
+		if (oc_holdout_draw(run, leg, &test, err) || oc_run_stages(run, test, leg, err))
+			goto out;
+		run->phase = "select";
+		if (oc_select(run, leg, &sel, err))
+			goto out;
+		run->phase = "output";
+		if (oc_output(run, leg, sel, err))
+			goto out;
+	}
+	run->phase = "papers";
+	run->state = run->waiting ? OC_RUN_REVIEW : OC_RUN_DONE;
+	rc = oc_papers_write(run, err);
+out:
+	oc_selection_free(sel);
+	free(test);
+	return rc;
+}
+
+/* A finished run with nothing new to do (no decision was added since) is left alone. */
+static int nothing_to_do(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_buf state = {0}, seen = {0}, waiting = {0};
+	char path[PATH_MAX];
+	struct stat st;
+	int rc = 0;
+
+	if (run->opts->force || !run->continued)
+		return 0;
+	if (oc_rundb_get(run->db, "state", &state, err) < 0 ||
+	    oc_rundb_get(run->db, "reviews_bytes", &seen, err) < 0)
+		rc = -1;
+	else if (state.len && (oc_str_is(oc_buf_view(&state), "done") ||
+	                       oc_str_is(oc_buf_view(&state), "review"))) {
+		int64_t bytes = stat(oc_run_path(run, path, "reviews.jsonl"), &st)
+		                        ? 0
+		                        : (int64_t)st.st_size;
+		rc = bytes == (seen.len ? atoll(oc_buf_cstr(&seen)) : 0);
+		if (rc) {
+			run->state = oc_str_is(oc_buf_view(&state), "done") ? OC_RUN_DONE
+			                                                    : OC_RUN_REVIEW;
+			rc = oc_rundb_pass_is_done(run->db, "output", &run->tally, err);
+			if (rc == 1 && oc_rundb_get(run->db, "waiting", &waiting, err) == 1)
+				run->waiting = strtoull(oc_buf_cstr(&waiting), NULL, 10);
+		}
+	}
+	oc_buf_fini(&state);
+	oc_buf_fini(&seen);
+	oc_buf_fini(&waiting);
+	return rc;
+}
+
+/* A run that was killed between its last word to run.db and the one to status.json. */
+static int status_settle(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_buf text = {0};
+	struct oc_err ignored = {0};
+	char path[PATH_MAX];
+	bool running =
+		oc_file_read(oc_run_path(run, path, "status.json"), LOCK_MAX, &text, &ignored) ||
+		oc_str_find(oc_buf_view(&text), OC_LIT("\"state\":\"running\"")) >= 0;
+
+	oc_buf_fini(&text);
+	run->phase = "papers";
+	return running ? oc_status_write(run, true, err) : 0;
+}
+
+static int finish(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_buf text = {0};
+	char path[PATH_MAX];
+	struct stat st;
+	int64_t bytes =
+		stat(oc_run_path(run, path, "reviews.jsonl"), &st) ? 0 : (int64_t)st.st_size;
+
+	oc_buf_printf(&text, "%lld", (long long)bytes);
+	int rc = oc_rundb_set(run->db, "reviews_bytes", oc_buf_view(&text), err);
+	oc_buf_fini(&text);
+	text = (struct oc_buf){0};
+	oc_buf_printf(&text, "%llu", (unsigned long long)run->waiting);
+	if (!rc)
+		rc = oc_rundb_set(run->db, "waiting", oc_buf_view(&text), err);
+	oc_buf_fini(&text);
+	if (!rc)
+		rc = oc_rundb_set(run->db, "state", oc_str(oc_run_state_name(run->state)), err);
+	return rc;
+}
+
+/* After the run.db says how the run ended, so that a kill in between leaves nothing behind. */
+static int tidy(struct oc_run *run, struct oc_err *err)
+{
+	/* Rows that wait for people still need the legs. */
+	if (run->state != OC_RUN_DONE || run->opts->keep_work || run->opts->trial)
+		return 0;
+	return oc_remove_tree(run->work, err);
+}
+
+int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_opts *opts,
+           struct oc_run_result *result, struct oc_err *err)
+{
+	struct oc_run *run = oc_zalloc(1, sizeof *run);
+	struct oc_err late = {0};
+	int rc, idle = 0;
+
+	run->ctx = ctx;
+	run->plan = plan;
+	run->opts = opts;
+	run->arena = oc_arena_new();
+	run->lock_fd = -1;
+	run->phase = "start";
+	run->started = oc_now();
+	run->last_event = run->started;
+	rc = start(run, err);
+	if (!rc && (idle = nothing_to_do(run, err)) < 0)
+		rc = -1;
+	if (!rc && !idle) {
+		rc = conduct(run, err);
+		if (!rc)
+			rc = finish(run, err);
+	}
+	if (!rc && idle)
+		rc = status_settle(run, err);
+	if (rc)
+		run->state = err->code == OC_CANCELLED ? OC_RUN_STOPPED : OC_RUN_FAILED;
+	for (unsigned i = 0; run->models && i < plan->model_n; i++)
+		if (run->models[i])
+			oc_llm_model_drain(run->models[i]);
+	if (run->db && !idle) {
+		oc_status_write(run, true, rc ? &late : err);
+		if (rc)
+			oc_rundb_set(run->db, "state", oc_str(oc_run_state_name(run->state)),
+			             &late);
+	}
+	if (!rc)
+		rc = tidy(run, err);
+
+	snprintf(result->dir, sizeof result->dir, "%s", run->dir);
+	result->state = run->state;
+	result->continued = run->continued;
+	result->waiting = run->waiting;
+	result->tally = run->tally;
+	for (unsigned i = 0; run->models && i < plan->model_n; i++)
+		if (run->models[i])
+			oc_llm_model_close(run->models[i]);
+	free(run->models);
+	if (run->store && oc_store_close(run->store, rc ? &late : err) && !rc)
+		rc = -1;
+	oc_budget_free(run->budget);
+	struct oc_err ignored = {0};
+	oc_run_notes_store(run, &ignored); /* of a pass that failed: what a look at it shows */
+	oc_rundb_close(run->db);
+	if (run->lock_fd >= 0)
+		close(run->lock_fd);
+	oc_buf_fini(&run->facts);
+	oc_arena_free(run->arena);
+	free(run);
+	return rc;
+}
+
+void oc_run_result_fini(struct oc_run_result *result)
+{
+	oc_tally_fini(&result->tally);
+}

@@ -1,0 +1,219 @@
+/* The stages of verify and curate, cut into passes at whole stages. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "base/file.h"
+#include "run/state.h"
+
+struct chain {
+	const struct oc_plan_step **steps; /* (n) verify, then curate */
+	void **self;                       /* (n) open from the pass of first use to the last */
+	struct oc_llm **llm;
+	unsigned n;
+};
+
+static void chain_fini(struct chain *c)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		if (c->self[i] && c->steps[i]->def->close)
+			c->steps[i]->def->close(c->self[i]);
+		if (c->llm[i])
+			c->llm[i]->ops->close(c->llm[i]);
+	}
+	free(c->steps);
+	free(c->self);
+	free(c->llm);
+}
+
+static void chain_init(struct chain *c, const struct oc_plan *plan)
+{
+	c->n = plan->verify_n + plan->curate_n;
+	c->steps = oc_zalloc(c->n, sizeof *c->steps);
+	c->self = oc_zalloc(c->n, sizeof *c->self);
+	c->llm = oc_zalloc(c->n, sizeof *c->llm);
+	for (unsigned i = 0; i < c->n; i++)
+		c->steps[i] =
+			i < plan->verify_n ? &plan->verify[i] : &plan->curate[i - plan->verify_n];
+}
+
+static int step_open(struct oc_run *run, struct chain *c, unsigned i, struct oc_err *err)
+{
+	const struct oc_plan_step *step = c->steps[i];
+	struct oc_llm_model *model;
+	struct oc_env env;
+
+	if (c->self[i])
+		return 0;
+	oc_run_env(run, &env, step->name);
+	if (step->model) {
+		if (oc_run_model(run, step->model, &model, err))
+			return oc_fail_in(err, step->where);
+		env.llm = c->llm[i] = oc_llm_open(model, step->name);
+	}
+	return step->def->open(&c->self[i], &env, step->opts, err) ? oc_fail_in(err, step->where)
+	                                                           : 0;
+}
+
+/* A pass: APPLY of the whole stage before `first` (if any), steps first..last, where step `last` is
+ * observed when it is a whole stage. */
+static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned last,
+                   unsigned number, const uint8_t *test, char dir[PATH_MAX], struct oc_err *err)
+{
+	unsigned from =
+		first && c->steps[first - 1]->def->kind == OC_STAGE_WHOLE ? first - 1 : first;
+	struct oc_step_run *steps = oc_zalloc(c->n + 1, sizeof *steps);
+	struct oc_spill *spill = NULL;
+	struct oc_feed feed = {0};
+	char name[32], out[PATH_MAX];
+	unsigned n = 0;
+	int rc = -1;
+
+	snprintf(name, sizeof name, "leg%u", number);
+	oc_work_path(run, out, name);
+	int done = oc_rundb_pass_is_done(run->db, name, NULL, err);
+	bool observes = last < c->n && c->steps[last]->def->kind == OC_STAGE_WHOLE;
+	if (done < 0)
+		goto out;
+	/* What a whole stage saw is gone with the process: its pass is made again, unless the stage
+	 * has been applied already. */
+	if (done && observes) {
+		char next[32];
+		snprintf(next, sizeof next, "leg%u", number + 1);
+		if ((done = oc_rundb_pass_is_done(run->db, next, NULL, err)) < 0)
+			goto out;
+	}
+	if (done) {
+		oc_tally_fini(&run->tally);
+		if (oc_rundb_pass_is_done(run->db, name, &run->tally, err) < 0)
+			goto out;
+		snprintf(dir, PATH_MAX, "%s", out);
+		rc = 0;
+		goto out;
+	}
+	for (unsigned i = from; i < c->n && i <= last; i++) {
+		if (step_open(run, c, i, err))
+			goto out;
+		steps[n] = (struct oc_step_run){
+			.def = c->steps[i]->def,
+			.self = c->self[i],
+			.name = c->steps[i]->name,
+			.role = i == from && from < first ? OC_APPLY : OC_RUN,
+			.llm = c->llm[i],
+			.on = c->steps[i]->on,
+		};
+		if (i == last && observes) {
+			spill = oc_spill_open(run->ctx, run->work, name, c->steps[i]->def->stream_n,
+			                      run->plan->memory, err);
+			if (!spill)
+				goto out;
+			steps[n].role = OC_OBSERVE;
+			steps[n].spill = spill;
+		}
+		n++;
+	}
+	if (oc_feed_leg(&feed, run, dir, test, number == 1, err) ||
+	    oc_run_leg_pass(run, name, &feed, steps, n, out, err))
+		goto out;
+	if (observes && c->steps[last]->def->resolve(c->self[last], spill, err)) {
+		oc_fail_in(err, c->steps[last]->name);
+		goto out;
+	}
+	snprintf(dir, PATH_MAX, "%s", out);
+	rc = 0;
+out:
+	if (feed.close)
+		feed.close(feed.user);
+	oc_spill_close(spill);
+	free(steps);
+	return rc;
+}
+
+int oc_run_stages(struct oc_run *run, const uint8_t *test, char dir[PATH_MAX], struct oc_err *err)
+{
+	struct chain c;
+	unsigned number = 1, first = 0, last;
+	bool more = true;
+	int rc = -1;
+
+	chain_init(&c, run->plan);
+	if (!c.n && !run->plan->generate_n && !test && !run->opts->retract)
+		more = false;
+	while (more) {
+		for (last = first; last < c.n && c.steps[last]->def->kind != OC_STAGE_WHOLE; last++)
+			;
+		if (pass_of(run, &c, first, last, number, number == 1 ? test : NULL, dir, err))
+			goto out;
+		more = last < c.n; /* a whole stage still has to be applied */
+		first = last + 1;
+		number++;
+	}
+	rc = 0;
+out:
+	chain_fini(&c);
+	return rc;
+}
+
+/* ------------------------------------------------------------------- directly */
+
+/* Bytes of the sources' files; UINT64_MAX when some input has no size that is known before. */
+static uint64_t input_bytes(const struct oc_plan *plan)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < plan->source_n; i++) {
+		const struct oc_plan_source *s = &plan->sources[i];
+		int64_t bytes = oc_inputs_bytes(s, plan->base_dir);
+		if (bytes < 0 || s->lineage)
+			return UINT64_MAX;
+		sum += (uint64_t)bytes;
+	}
+	return sum;
+}
+
+bool oc_run_is_direct(struct oc_run *run)
+{
+	const struct oc_plan *p = run->plan;
+	struct oc_str mode = oc_json_get_str(p->review, "mode");
+
+	if (run->opts->retract || p->holdout || p->generate_n || p->mix ||
+	    (mode.len && !oc_str_is(mode, "none")))
+		return false;
+	for (unsigned i = 0; i < p->source_n; i++)
+		if (p->sources[i].seeds_only)
+			return false;
+	for (unsigned i = 0; i < p->verify_n + p->curate_n; i++) {
+		const struct oc_plan_step *s =
+			i < p->verify_n ? &p->verify[i] : &p->curate[i - p->verify_n];
+		if (s->def->kind == OC_STAGE_WHOLE || s->def->kind == OC_STAGE_CALL)
+			return false;
+	}
+	return input_bytes(p) < OC_DIRECT_BYTES;
+}
+
+int oc_run_direct(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_feed feed = {0};
+	struct chain c;
+	int rc = -1;
+
+	chain_init(&c, run->plan);
+	struct oc_step_run *steps = oc_zalloc(c.n + 1, sizeof *steps);
+	for (unsigned i = 0; i < c.n; i++) {
+		if (step_open(run, &c, i, err))
+			goto out;
+		steps[i] = (struct oc_step_run){.def = c.steps[i]->def,
+		                                .self = c.self[i],
+		                                .name = c.steps[i]->name,
+		                                .role = OC_RUN,
+		                                .on = c.steps[i]->on};
+	}
+	if (!oc_feed_sources(&feed, run, err))
+		rc = oc_output_direct(run, &feed, steps, c.n, err);
+out:
+	if (feed.close)
+		feed.close(feed.user);
+	free(steps);
+	chain_fini(&c);
+	return rc;
+}
