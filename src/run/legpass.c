@@ -92,6 +92,11 @@ static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, 
 	return 0;
 }
 
+static struct oc_str recipe_of(const struct oc_plan *plan, const struct oc_row *row)
+{
+	return oc_str(plan->generate[row->ped.source - plan->source_n].name);
+}
+
 static int count(struct leg_pass *p, const struct oc_row *row, struct oc_err *err)
 {
 	struct oc_tally *t = &p->run->tally;
@@ -101,6 +106,8 @@ static int count(struct leg_pass *p, const struct oc_row *row, struct oc_err *er
 		oc_labels_see(p->labels, row);
 	if (!row->old)
 		++*(made ? &t->made : &t->in);
+	if (!row->old && made)
+		oc_tally_reason(t, recipe_of(p->run->plan, row), OC_LIT("made"), OC_KEEP, 1);
 	oc_tally_verdicts(t, row, row->verdict_old);
 	if (row->fate == OC_REJECTED)
 		t->rejected++;

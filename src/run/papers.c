@@ -242,6 +242,15 @@ static bool has_step(const struct oc_tally *t, const char *name)
 	return false;
 }
 
+static uint64_t made_by(const struct oc_tally *t, const char *recipe)
+{
+	for (unsigned i = 0; i < t->line_n; i++)
+		if (t->lines[i].result == OC_KEEP && strcmp(t->lines[i].rule, "made") == 0 &&
+		    strcmp(t->lines[i].step, recipe) == 0)
+			return t->lines[i].n;
+	return 0;
+}
+
 static void steps(struct oc_run *run, struct oc_buf *b, const struct fallen *fallen)
 {
 	const struct oc_plan *p = run->plan;
@@ -254,8 +263,8 @@ static void steps(struct oc_run *run, struct oc_buf *b, const struct fallen *fal
 	step(&f, "holdout", "holdout", "holdout", 0, "test", t->test);
 	for (unsigned i = 0; i < p->generate_n; i++) {
 		uint64_t n = fallen_unused(fallen, p->generate[i].name);
-		step(&f, p->generate[i].name, "recipe", p->generate[i].part, i ? 0 : t->made,
-		     "unused", n);
+		step(&f, p->generate[i].name, "recipe", p->generate[i].part,
+		     made_by(t, p->generate[i].name), "unused", n);
 		unused -= n < unused ? n : unused;
 	}
 	if (has_step(t, "retract"))

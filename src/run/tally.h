@@ -29,6 +29,8 @@ struct oc_tally {
 void oc_tally_fini(struct oc_tally *t);
 /* Counts verdicts of a row from number `from` on; the first drop also as the reason it fell. */
 void oc_tally_verdicts(struct oc_tally *t, const struct oc_row *row, uint32_t from);
+/* Counts n rows under a rule of a step: why they fell (OC_DROP), or "made" (OC_KEEP) by a recipe.
+ */
 void oc_tally_reason(struct oc_tally *t, struct oc_str step, struct oc_str rule,
                      enum oc_result result, uint64_t n);
 uint64_t oc_tally_out(const struct oc_tally *t);

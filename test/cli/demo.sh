@@ -47,6 +47,11 @@ for row, ped in zip(lines[::2], lines[1::2]):
 assert real > 1000, real
 ' || fail "a wrong sum was kept"
 
+# Each recipe's rows stand at that recipe, and together they are all that was made.
+jq -e '([.steps[] | select(.kind == "recipe") | {(.name): .came}] | add) as $made
+	| .rows.made == ([$made[]] | add) and $made.define == 6 and $made.arithmetic > 6' \
+	$run/report.json >/dev/null || fail "the flow of made rows"
+
 # The report: four bars, the rehearsal with three arms over ten generations.
 for bar in generated readable right 'right and not trivial'; do
 	grep -q ">$bar<" $run/report.html || fail "no bar: $bar"
