@@ -317,6 +317,11 @@ struct oc_stage_def {
 	               struct oc_err *err);
 	int (*resolve)(void *self, struct oc_spill *spill, struct oc_err *err);
 	int (*apply)(void *self, void *scratch, struct oc_row *row, struct oc_err *err);
+
+	/* Any kind that sees rows (for WHOLE instead of `resolve`, else with spill NULL, after the
+	 * last row): writes what it knows of them to an index (index/disk.h) that the same stage
+	 * can be given later as `against:`. NULL: it keeps none. */
+	int (*index)(void *self, struct oc_spill *spill, const char *path, struct oc_err *err);
 };
 
 /* -------------------------------------------------------------- 3. oc_model */

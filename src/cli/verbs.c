@@ -17,6 +17,7 @@
 	X(curate)                                                                                  \
 	X(verify)                                                                                  \
 	X(mix)                                                                                     \
+	X(index)                                                                                   \
 	X(export)                                                                                  \
 	X(doctor)                                                                                  \
 	X(help)

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "data/row.h"
+#include "index/disk.h"
 #include "index/rouge.h"
 
 struct novelty {
@@ -48,8 +49,8 @@ static const struct oc_option options[] = {
          .help = "synthetic: real rows are only remembered; all: they are judged too."},
 	{.key = "against",
          .type = OC_OPT_STRS,
-         .help = "Files of texts that count as seen before: .jsonl (the field of every row) or "
-                 "text (every line)."},
+         .help = "What counts as seen before: files of texts, .jsonl (the field of every row) or "
+                 "text (every line), and indexes made by `outcross index build`."},
 	{.key = "similar",
          .type = OC_OPT_INT,
          .def = "0",
@@ -70,10 +71,9 @@ static struct oc_str key_of(const struct novelty *v, uint32_t item)
 	return (struct oc_str){p + sizeof len, len};
 }
 
-static int add(struct novelty *v, const struct oc_words *words, struct oc_str key,
-               struct oc_err *err)
+static int add_key(struct novelty *v, uint32_t item, struct oc_str key, struct oc_err *err)
 {
-	uint32_t item = oc_rouge_add(v->index, words), len = (uint32_t)key.len;
+	uint32_t len = (uint32_t)key.len;
 	uint64_t held;
 
 	if (item >= v->key_cap) {
@@ -92,6 +92,64 @@ static int add(struct novelty *v, const struct oc_words *words, struct oc_str ke
 		               "step may hold: raise `memory:` or name a shorter `field:`",
 		               item + 1, (unsigned long long)held, (unsigned long long)v->memory);
 	return 0;
+}
+
+static int add(struct novelty *v, const struct oc_words *words, struct oc_str key,
+               struct oc_err *err)
+{
+	return add_key(v, oc_rouge_add(v->index, words), key, err);
+}
+
+/* What decides what an index holds: nothing beside the texts. */
+static yyjson_val *index_options(struct oc_arena *a, struct oc_err *err)
+{
+	return oc_json_parse(a, OC_LIT("{\"tokens\":\"a-z0-9\"}"), err);
+}
+
+/* The texts of an index on disk, as if they had come first. */
+static int add_index(struct novelty *v, const char *path, struct oc_err *err)
+{
+	struct oc_index *ix = NULL;
+	yyjson_val *opts = index_options(v->arena, err);
+	uint32_t first = oc_rouge_count(v->index);
+	struct oc_str keys;
+	size_t at = 0;
+	int rc = -1;
+
+	if (!opts || oc_index_open(&ix, path, "novelty", opts, err) ||
+	    oc_rouge_load(v->index, ix, err) || oc_index_section(ix, "keys", 1, &keys, err))
+		goto out;
+	for (uint32_t item = first; item < oc_rouge_count(v->index); item++) {
+		uint32_t len = 0;
+		if (keys.len - at >= sizeof len)
+			memcpy(&len, keys.p + at, sizeof len);
+		if (keys.len - at < sizeof len || keys.len - at - sizeof len < len) {
+			oc_fail(err, OC_INPUT, path, "does not fit together: build it again");
+			goto out;
+		}
+		if (add_key(v, item, (struct oc_str){keys.p + at + sizeof len, len}, err))
+			goto out;
+		at += sizeof len + len;
+	}
+	rc = 0;
+out:
+	oc_index_close(ix);
+	return rc;
+}
+
+static int write_index(void *self, struct oc_spill *spill, const char *path, struct oc_err *err)
+{
+	struct novelty *v = self;
+	yyjson_val *opts = index_options(v->arena, err);
+	struct oc_index_writer *w = opts ? oc_index_create(path, "novelty", opts, err) : NULL;
+
+	(void)spill;
+	if (!w || oc_rouge_save(v->index, w, err) || oc_index_begin(w, "keys", err) ||
+	    oc_index_write(w, v->key_bytes.p, v->key_bytes.len, err)) {
+		oc_index_abandon(w);
+		return -1;
+	}
+	return oc_index_commit(w, oc_rouge_count(v->index), err);
 }
 
 static struct oc_words tokens(struct oc_arena *a, struct oc_str text)
@@ -131,6 +189,10 @@ static int add_file(struct novelty *v, const char *base_dir, struct oc_str name,
 		oc_buf_printf(&path, "%s/", base_dir);
 	oc_buf_str(&path, name);
 	oc_buf_cstr(&path);
+	if (oc_index_is(path.p)) {
+		rc = add_index(v, path.p, err);
+		goto out;
+	}
 	if (oc_file_read(path.p, (size_t)1 << 30, &bytes, err))
 		goto out;
 	for (size_t at = 0; at < bytes.len; number++) {
@@ -310,7 +372,8 @@ const struct oc_stage_def oc_stage_novelty = {
 	       "case runs of a-z and 0-9, the score is 2PR/(P+R) over the longest common "
 	       "subsequence, and a row falls when its largest score is above the threshold. Real "
 	       "rows are remembered but not judged unless `judge: all`. Rejects as `too_similar` "
-	       "with the nearest row and the score.",
+	       "with the nearest row and the score. `outcross index build` keeps what it holds on "
+	       "disk, to be named in `against:`.",
 	.kind = OC_STAGE_ORDERED,
 	.options = options,
 	.open = open_novelty,
@@ -318,4 +381,5 @@ const struct oc_stage_def oc_stage_novelty = {
 	.prepare = prepare,
 	.ordered = ordered,
 	.restore = restore,
+	.index = write_index,
 };

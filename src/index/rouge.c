@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/err.h"
 #include "base/hash.h"
 
 #define UNKNOWN UINT32_MAX
@@ -143,31 +144,107 @@ static uint32_t intern(struct oc_rouge *r, struct oc_str word, uint64_t hash)
 	return r->token_n++;
 }
 
-uint32_t oc_rouge_add(struct oc_rouge *r, const struct oc_words *words)
+/* Appends a token to the newest text. */
+static void put(struct oc_rouge *r, uint32_t id)
 {
-	uint32_t item = r->text_n;
+	struct token *t = &r->tokens[id];
+	uint32_t item = r->text_n - 1, before = t->item_cap;
 
+	r->ids[r->id_n++] = id;
+	if (t->item_n && t->items[t->item_n - 1] == item)
+		return;
+	if (t->item_n == t->item_cap) {
+		t->item_cap = t->item_cap ? 2 * t->item_cap : 4;
+		t->items = oc_realloc(t->items, t->item_cap * sizeof *t->items);
+		r->posting_bytes += (t->item_cap - before) * sizeof *t->items;
+	}
+	t->items[t->item_n++] = item;
+}
+
+static uint32_t begin(struct oc_rouge *r, uint32_t n)
+{
 	r->texts = grow(r->texts, &r->text_cap, r->text_n + 1, sizeof *r->texts);
-	r->texts[r->text_n++] = (struct text){.first = r->id_n, .n = words->n};
-	if (r->id_n + words->n > r->id_cap) {
-		r->id_cap = 2 * (r->id_n + words->n) + 64;
+	r->texts[r->text_n] = (struct text){.first = r->id_n, .n = n};
+	if (r->id_n + n > r->id_cap) {
+		r->id_cap = 2 * (r->id_n + n) + 64;
 		r->ids = oc_realloc(r->ids, r->id_cap * sizeof *r->ids);
 	}
-	for (uint32_t i = 0; i < words->n; i++) {
-		uint32_t id = intern(r, words->word[i], words->hash[i]);
-		struct token *t = &r->tokens[id];
-		r->ids[r->id_n++] = id;
-		if (t->item_n && t->items[t->item_n - 1] == item)
-			continue;
-		uint32_t before = t->item_cap;
-		if (t->item_n == t->item_cap) {
-			t->item_cap = t->item_cap ? 2 * t->item_cap : 4;
-			t->items = oc_realloc(t->items, t->item_cap * sizeof *t->items);
-			r->posting_bytes += (t->item_cap - before) * sizeof *t->items;
-		}
-		t->items[t->item_n++] = item;
-	}
+	return r->text_n++;
+}
+
+uint32_t oc_rouge_add(struct oc_rouge *r, const struct oc_words *words)
+{
+	uint32_t item = begin(r, words->n);
+
+	for (uint32_t i = 0; i < words->n; i++)
+		put(r, intern(r, words->word[i], words->hash[i]));
 	return item;
+}
+
+int oc_rouge_save(const struct oc_rouge *r, struct oc_index_writer *w, struct oc_err *err)
+{
+	if (oc_index_begin(w, "vocabulary", err))
+		return -1;
+	for (uint32_t i = 0; i < r->token_n; i++)
+		if (oc_index_write(w, r->tokens[i].text.p, r->tokens[i].text.len, err))
+			return -1;
+	if (oc_index_begin(w, "vocabulary_len", err))
+		return -1;
+	for (uint32_t i = 0; i < r->token_n; i++) {
+		uint32_t len = (uint32_t)r->tokens[i].text.len;
+		if (oc_index_write(w, &len, sizeof len, err))
+			return -1;
+	}
+	if (oc_index_begin(w, "ids", err) ||
+	    oc_index_write(w, r->ids, r->id_n * sizeof *r->ids, err) ||
+	    oc_index_begin(w, "texts", err))
+		return -1;
+	for (uint32_t i = 0; i < r->text_n; i++)
+		if (oc_index_write(w, &r->texts[i].n, sizeof r->texts[i].n, err))
+			return -1;
+	return 0;
+}
+
+int oc_rouge_load(struct oc_rouge *r, struct oc_index *ix, struct oc_err *err)
+{
+	struct oc_str bytes, lens, ids, texts;
+	uint64_t at = 0, first = 0;
+	uint32_t *known, n;
+	int rc = -1;
+
+	if (oc_index_section(ix, "vocabulary", 1, &bytes, err) ||
+	    oc_index_section(ix, "vocabulary_len", 4, &lens, err) ||
+	    oc_index_section(ix, "ids", 4, &ids, err) ||
+	    oc_index_section(ix, "texts", 4, &texts, err))
+		return -1;
+	const uint32_t *len = (const void *)lens.p, *id = (const void *)ids.p,
+		       *text = (const void *)texts.p;
+	n = (uint32_t)(lens.len / 4);
+	known = oc_alloc(((size_t)n + 1) * sizeof *known); /* their numbers here */
+	for (uint32_t i = 0; i < n; i++) {
+		if (len[i] > bytes.len - at)
+			goto damaged;
+		struct oc_str word = {bytes.p + at, len[i]};
+		known[i] = intern(r, word, oc_hash64(word.p, word.len, 0));
+		at += len[i];
+	}
+	for (uint64_t i = 0; i < texts.len / 4; i++) {
+		if (text[i] > ids.len / 4 - first)
+			goto damaged;
+		begin(r, text[i]);
+		for (uint32_t k = 0; k < text[i]; k++) {
+			if (id[first + k] >= n)
+				goto damaged;
+			put(r, known[id[first + k]]);
+		}
+		first += text[i];
+	}
+	rc = 0;
+damaged:
+	if (rc)
+		oc_fail(err, OC_INPUT, oc_index_path(ix), "does not fit together: build it again");
+	free(known);
+	return rc;
 }
 
 /* -------------------------------------------------------------- comparison */

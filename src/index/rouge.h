@@ -22,6 +22,7 @@
 #ifndef INDEX_ROUGE_H
 #define INDEX_ROUGE_H
 
+#include "index/disk.h"
 #include "text/view.h"
 
 struct oc_rouge;
@@ -52,6 +53,13 @@ bool oc_rouge_find_all(struct oc_rouge *r, const struct oc_words *words, struct 
  */
 uint32_t oc_rouge_top(struct oc_rouge *r, const struct oc_words *words, struct oc_rouge_hit *top,
                       uint32_t top_n, double *mean);
+
+/*
+ * Sections vocabulary, vocabulary_len (u32), ids (u32), texts (u32 tokens each) of an index on
+ * disk, and adding all texts of one: as if they had been added in their order. O(tokens).
+ */
+int oc_rouge_save(const struct oc_rouge *r, struct oc_index_writer *w, struct oc_err *err);
+int oc_rouge_load(struct oc_rouge *r, struct oc_index *ix, struct oc_err *err);
 
 uint32_t oc_rouge_count(const struct oc_rouge *r);
 uint64_t oc_rouge_memory(const struct oc_rouge *r);   /* bytes held, about */

@@ -120,7 +120,7 @@ static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, 
 	oc_buf_add(out, &n, sizeof n);
 	if (r->into && oc_leg_encode(batch, out, err))
 		return -1;
-	for (uint32_t i = 0; !r->into && i < batch->row_n; i++)
+	for (uint32_t i = 0; !r->into && !job->index && i < batch->row_n; i++)
 		if (batch->rows[i].fate == OC_LIVE) {
 			oc_buf_str(out, batch->rows[i].raw);
 			oc_buf_putc(out, '\n');
@@ -214,7 +214,7 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 			goto out;
 		steps[n - 1].spill = spill;
 	}
-	if ((observes || r->mix) && !(r->into = oc_leg_create(leg, 0, err)))
+	if (((observes && !job->index) || r->mix) && !(r->into = oc_leg_create(leg, 0, err)))
 		goto out;
 	struct oc_pass p = {.ctx = r->ctx,
 	                    .steps = steps,
@@ -242,11 +242,12 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 			goto out;
 		r->next = 0;
 	}
-	if (observes && r->steps[last].def->resolve(r->steps[last].self, spill, err)) {
-		oc_fail_in(err, r->steps[last].name);
-		goto out;
-	}
-	rc = 0;
+	if (job->index)
+		rc = r->steps[0].def->index(r->steps[0].self, spill, job->index, err);
+	else
+		rc = observes ? r->steps[last].def->resolve(r->steps[last].self, spill, err) : 0;
+	if (rc)
+		oc_fail_in(err, r->steps[job->index ? 0 : last].name);
 out:
 	oc_leg_abandon(r->into);
 	r->into = NULL;
@@ -264,7 +265,7 @@ static int run_passes(struct run *r, struct oc_err *err)
 			;
 		if (pass(r, first, last, number, err))
 			return -1;
-		if (last >= n)
+		if (last >= n || r->job->index)
 			return 0;
 	}
 }
@@ -349,7 +350,7 @@ out:
 /* A folder for legs and spills: beside OUT, or in TMPDIR when rows go to standard output. */
 static int work_make(struct run *r, struct oc_err *err)
 {
-	const char *out = r->job->out, *tmp = getenv("TMPDIR");
+	const char *out = r->job->index ? r->job->index : r->job->out, *tmp = getenv("TMPDIR");
 	const char *slash = out ? strrchr(out, '/') : NULL;
 	char dir[PATH_MAX];
 
@@ -429,7 +430,7 @@ static int sinks_open(struct run *r, struct oc_err *err)
 {
 	const struct oc_job *job = r->job;
 
-	if (!job->dry && oc_sink_open(&r->out, job->out, err))
+	if (!job->dry && !job->index && oc_sink_open(&r->out, job->out, err))
 		return -1;
 	if (job->rejected && !job->dry && oc_sink_open(&r->rejected, job->rejected, err))
 		return -1;
@@ -453,11 +454,23 @@ static int sinks_close(struct run *r, struct oc_err *err)
 	return oc_sink_close(&r->out, err);
 }
 
+static int index_check(const struct run *r, struct oc_err *err)
+{
+	if (r->job->stage_n != 1)
+		return oc_fail(err, OC_INTERNAL, NULL, "an index is made by one stage");
+	if (!r->steps[0].def->index)
+		return oc_fail(err, OC_USAGE, r->steps[0].name,
+		               "keeps no index: stages with the option `against` do");
+	return 0;
+}
+
 static int check(const struct oc_job *job, struct oc_err *err)
 {
 	if (job->mix && job->stage_n)
 		return oc_fail(err, OC_INTERNAL, NULL, "a job has stages or a mix");
-	if (!job->dry && oc_sink_check(job->out, job->force, err))
+	if (job->index && oc_sink_check(job->index, job->force, err))
+		return -1;
+	if (!job->dry && !job->index && oc_sink_check(job->out, job->force, err))
 		return -1;
 	if (job->rejected && oc_sink_check(job->rejected, job->force, err))
 		return -1;
@@ -474,7 +487,8 @@ int oc_job_run(const struct oc_job *job, struct oc_tally *tally, struct oc_err *
 	r.sources = oc_arena_zalloc(r.arena, job->input_n * sizeof *r.sources);
 	r.steps = oc_arena_zalloc(r.arena, job->stage_n * sizeof *r.steps);
 	if (check(job, err) || work_make(&r, err) || sources_open(&r, err) || steps_open(&r, err) ||
-	    (job->mix && mix_open(&r, err)) || sinks_open(&r, err))
+	    (job->index && index_check(&r, err)) || (job->mix && mix_open(&r, err)) ||
+	    sinks_open(&r, err))
 		goto out;
 	if (run_passes(&r, err) || (r.mix && mix_write(&r, err)) || sinks_close(&r, err))
 		goto out;

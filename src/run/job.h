@@ -27,6 +27,7 @@ struct oc_job {
 	const char *out;      /* "-" or NULL = standard output; .zst is compressed */
 	const char *rejected; /* NULL = none */
 	const char *verdicts; /* NULL = none */
+	const char *index;    /* the one stage looks at the rows and writes this; no row goes out */
 	bool force;           /* overwrite */
 	bool dry;             /* mix: show, write nothing */
 	uint64_t seed;
