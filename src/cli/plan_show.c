@@ -79,6 +79,16 @@ static void print_forecast(struct oc_buf *b, const struct oc_plan_checked *c)
 		if (s->money > 0)
 			oc_buf_printf(b, ", %.2f at list price", s->money);
 		oc_buf_putc(b, '\n');
+		if (s->context)
+			oc_buf_printf(
+				b,
+				"  %-16s a prompt has about %s tokens and does not fit the "
+				"context of %u: raise `context:` of model %s, or show fewer "
+				"rows\n",
+				"",
+				oc_human_count(s->need.prompt_tokens / (double)s->need.requests,
+			                       n[0]),
+				s->context, s->step->model->name);
 	}
 	if (f->partial)
 		oc_buf_puts(b,

@@ -230,6 +230,13 @@ static int keep(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 	return oc_store_drop(m->store, c->key, c->x.unknown, c->unknown_cost, err);
 }
 
+/* Counts a request that failed. Called with the lock held. */
+static void failed(struct oc_llm_model *m, const char *why)
+{
+	m->stats.failed++;
+	snprintf(m->stats.why, sizeof m->stats.why, "%s", why);
+}
+
 /* Gives twins of a call their own copy of its outcome. Called with the lock held. */
 static void deliver_twins(struct oc_llm_model *m, struct call *c)
 {
@@ -250,7 +257,7 @@ static void deliver_twins(struct oc_llm_model *m, struct call *c)
 		if (t->cached)
 			m->stats.cached++;
 		else if (t->state == OC_REPLY_FAILED)
-			m->stats.failed++;
+			failed(m, t->error);
 		deliver(t);
 	}
 	c->twin = NULL;
@@ -272,13 +279,17 @@ static void on_done(void *user, struct oc_exchange *x)
 			snprintf(c->error, sizeof c->error, "%s", why);
 	} else if (x->stopped) {
 		c->state = OC_REPLY_STOPPED;
-	} else if (x->error[0] || x->status != 200) {
+	} else if (x->error[0]) {
 		c->state = OC_REPLY_FAILED;
 	} else {
 		oc_answer_read(x->kind, c->body, x->reply, &a);
-		c->state = a.state == OC_ANSWER_OK ? OC_REPLY_OK : OC_REPLY_FAILED;
-		if (a.state == OC_ANSWER_OK)
+		c->state =
+			a.state == OC_ANSWER_OK && x->status == 200 ? OC_REPLY_OK : OC_REPLY_FAILED;
+		if (c->state == OC_REPLY_OK)
 			c->usage = a.usage;
+		else if (x->status != 200)
+			snprintf(c->error, sizeof c->error, "%.250s",
+			         a.state == OC_ANSWER_ERROR ? a.error.message : a.why);
 		else
 			snprintf(c->error, sizeof c->error, "the reply cannot be used: %.200s",
 			         a.state == OC_ANSWER_ERROR ? a.error.message : a.why);
@@ -320,7 +331,7 @@ static void on_done(void *user, struct oc_exchange *x)
 		m->stats.completion_tokens += c->usage.completion_tokens;
 		m->stats.estimated += c->usage.estimated;
 		break;
-	case OC_REPLY_FAILED: m->stats.failed++; break;
+	case OC_REPLY_FAILED: failed(m, c->error); break;
 	default: break;
 	}
 	deliver_twins(m, c);
@@ -450,7 +461,8 @@ static int look_up(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 		snprintf(why, sizeof why, "%.*s", OC_ARG(c->found.error));
 		pthread_mutex_lock(&m->lock);
 		m->stats.cached += found == 1;
-		m->stats.failed += found == 2;
+		if (found == 2)
+			failed(m, why);
 		pthread_mutex_unlock(&m->lock);
 		finish(m, c, found == 1 ? OC_REPLY_OK : OC_REPLY_FAILED, why);
 		return 1;

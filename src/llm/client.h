@@ -47,6 +47,7 @@ struct oc_llm_stats {
 	double cost, unknown_cost, seconds;  /* unknown: upper bound of lost attempts */
 	uint32_t in_flight, waiting, window; /* now; waiting: to be sent or sent again */
 	char state[96];                      /* "", "waiting 12 s: 429 from http://..." */
+	char why[256];                       /* what the request that failed last was told */
 };
 void oc_llm_model_stats(struct oc_llm_model *m, struct oc_llm_stats *out);
 

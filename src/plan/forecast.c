@@ -92,10 +92,15 @@ static int forecast_step(struct oc_forecast_step *f, struct oc_ctx *ctx, const s
 		return oc_fail_in(err, f->step->where);
 	rc = oc_recipe_forecast(recipe, &f->need, err);
 	oc_recipe_close(recipe);
-	if (rc == 0 && f->step->model)
+	if (rc == 0 && f->step->model) {
+		uint32_t context = (uint32_t)oc_json_get_int(f->step->model->opts, "context", 0);
+		if (f->need.prompt_tokens + f->need.completion_tokens >
+		    (double)context * (double)f->need.requests)
+			f->context = context;
 		f->money = (f->need.prompt_tokens * f->step->model->price_prompt +
 		            f->need.completion_tokens * f->step->model->price_completion) /
 		           1e6;
+	}
 	return rc;
 }
 

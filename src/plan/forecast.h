@@ -14,7 +14,8 @@
 struct oc_forecast_step {
 	const struct oc_plan_step *step;
 	struct oc_forecast need;
-	double money; /* at list price */
+	double money;     /* at list price */
+	uint32_t context; /* of a local model whose context a usual prompt does not fit; else 0 */
 };
 
 struct oc_forecast_plan {

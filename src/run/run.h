@@ -68,6 +68,7 @@ struct oc_run_status {
 	double money, seconds;
 	uint64_t waiting; /* rows that wait for people */
 	char note[128];   /* "waiting 12 s: 429 from ..." */
+	char why[256];    /* what the request that failed last was told; "" = none failed */
 };
 
 /* The status as one JSON object: what status.json holds. */

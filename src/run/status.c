@@ -44,6 +44,8 @@ void oc_status_fill(struct oc_run *run, struct oc_run_status *s)
 		s->money += m.cost + m.unknown_cost;
 		if (m.state[0])
 			snprintf(s->note, sizeof s->note, "%s", m.state);
+		if (m.why[0])
+			snprintf(s->why, sizeof s->why, "%s", m.why);
 	}
 	s->sent += run->before.sent;
 	s->replied += run->before.replied;
@@ -178,12 +180,10 @@ int oc_status_write(struct oc_run *run, bool now, struct oc_err *err)
 	/* Of this sitting: what failed in an earlier one is asked again. */
 	uint64_t asked = s.sent - run->before.sent + s.cached + (run->opts->offline ? s.failed : 0);
 	if (!rc && s.failed > 20 && (double)s.failed > run->plan->max_failed * (double)asked)
-		rc = oc_fail(
-			err, OC_FAILURES, s.phase,
-			"%llu of %llu requests failed, more than max_failed allows (%.0f "
-			"%%)%s%s: see `outcross show %s --rejected`, then run the same command "
-			"to go on",
-			u(s.failed), u(asked), 100 * run->plan->max_failed, s.note[0] ? "; " : "",
-			s.note, run->dir);
+		rc = oc_fail(err, OC_FAILURES, s.phase,
+		             "%llu of %llu requests failed, more than max_failed allows (%.0f %%); "
+		             "the last: %s. The same command goes on, and asks those again",
+		             u(s.failed), u(asked), 100 * run->plan->max_failed,
+		             s.why[0] ? s.why : s.note);
 	return rc;
 }
