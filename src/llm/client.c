@@ -4,345 +4,15 @@
  * One lock guards a model and all its handles. It is never held while a backend or the store is
  * called, so a backend may call `done` from within `submit`.
  */
-#include "llm/client.h"
-
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/err.h"
 #include "llm/body.h"
+#include "llm/client_parts.h"
 
 #define WAIT_STEP_MS 100 /* how often waiting requests look at the budget and the cancel flag */
-
-struct handle;
-
-/* A request from submit to reply_free. */
-struct call {
-	struct oc_exchange x;
-	struct handle *handle; /* NULL: its handle was closed */
-	struct call *next;     /* in the ready or the waiting list */
-	struct call *chain;    /* in the table of what is in flight */
-	struct call *twin;     /* calls with the same key that wait for this one */
-	struct oc_hash128 key;
-	uint64_t tag;
-	enum oc_reply_state state;
-	struct oc_str body;     /* as sent; malloc'ed */
-	struct oc_record found; /* a stored reply, or empty */
-	struct oc_usage usage;
-	double cost, upper_money, unknown_cost;
-	uint64_t upper_tokens;
-	uint32_t unknown_seen; /* unknown attempts that the budget counts already */
-	bool reserved, refused, cached;
-	char error[256];
-};
-
-struct list {
-	struct call *first, **last;
-};
-
-struct sample {
-	struct oc_hash128 body;
-	uint32_t count; /* 0 = free */
-};
-
-struct handle {
-	struct oc_llm base;
-	struct oc_llm_model *m;
-	char *step;
-	pthread_cond_t wake;
-	struct list ready, waiting; /* waiting: for the budget, in the order of submit */
-	uint32_t pending;           /* submitted and not yet returned by next */
-	struct sample *samples;
-	size_t sample_n, sample_cap;
-	struct oc_arena *arena;
-	struct oc_buf text;
-};
-
-#define FLIGHT_HEADS 4096
-
-struct oc_llm_model {
-	pthread_mutex_t lock;
-	pthread_cond_t idle;
-	struct oc_ctx *ctx;
-	const struct oc_llm_def *def;
-	void *self;
-	char *name, *api_model, *identity;
-	yyjson_val *extra;
-	bool send_seed, offline, depth_at_least;
-	uint32_t depth;
-	struct oc_llm_price price;
-	struct oc_store *store;
-	struct oc_budget *budget;
-	struct call *flight[FLIGHT_HEADS];
-	uint32_t flying;     /* handed to the backend, not yet done */
-	struct oc_err fatal; /* the endpoint is of no use any more */
-	bool warned;
-	struct oc_llm_stats stats;
-};
-
-static void list_add(struct list *l, struct call *c)
-{
-	c->next = NULL;
-	if (!l->first)
-		l->last = &l->first;
-	*l->last = c;
-	l->last = &c->next;
-}
-
-static struct call *list_take(struct list *l)
-{
-	struct call *c = l->first;
-
-	if (c)
-		l->first = c->next;
-	return c;
-}
-
-static void call_free(struct call *c)
-{
-	free((char *)(uintptr_t)c->x.reply.p);
-	free((char *)(uintptr_t)c->body.p);
-	oc_record_fini(&c->found);
-	free(c);
-}
-
-/* Called with the lock held. */
-static void deliver(struct call *c)
-{
-	struct handle *h = c->handle;
-
-	if (!h) {
-		call_free(c);
-		return;
-	}
-	list_add(&h->ready, c);
-	pthread_cond_signal(&h->wake);
-}
-
-static struct call **flight_of(struct oc_llm_model *m, struct oc_hash128 key)
-{
-	struct call **link = &m->flight[key.lo % FLIGHT_HEADS];
-
-	while (*link && ((*link)->key.lo != key.lo || (*link)->key.hi != key.hi))
-		link = &(*link)->chain;
-	return link;
-}
-
-/* The first fatal error wins; all handles are told. Called with the lock held. */
-static void set_fatal(struct oc_llm_model *m, const struct oc_err *err)
-{
-	if (!m->fatal.code)
-		m->fatal = *err;
-}
-
-/* -------------------------------------------------------- the backend's side */
-
-/* Before an attempt leaves: 0 send, 1 ask again soon (the budget waits for others), -1 never. */
-static int on_sent(void *user, struct oc_exchange *x)
-{
-	struct oc_llm_model *m = user;
-	struct call *c = x->user;
-	struct oc_err err = {0};
-
-	if (c->reserved && x->attempts > 1) {
-		/* The attempt before this one: nothing to pay, or nobody knows. */
-		bool unknown = x->unknown > c->unknown_seen;
-		if (unknown)
-			c->unknown_cost += c->upper_money;
-		c->unknown_seen = x->unknown;
-		if (m->budget)
-			oc_budget_settle(m->budget, c->upper_money, c->upper_tokens,
-			                 unknown ? c->upper_money : 0,
-			                 unknown ? c->upper_tokens : 0);
-		c->reserved = false;
-	}
-	if (!c->reserved && m->budget) {
-		switch (oc_budget_reserve(m->budget, c->upper_money, c->upper_tokens)) {
-		case OC_BUDGET_OK: break;
-		case OC_BUDGET_WAIT: return 1;
-		case OC_BUDGET_REFUSED: c->refused = true; return -1;
-		}
-	}
-	c->reserved = true;
-	if (m->store &&
-	    oc_store_intent(m->store, c->key, c->upper_money, c->upper_tokens, &err) < 0) {
-		pthread_mutex_lock(&m->lock);
-		set_fatal(m, &err);
-		pthread_mutex_unlock(&m->lock);
-		return -1;
-	}
-	pthread_mutex_lock(&m->lock);
-	m->stats.attempts++;
-	pthread_mutex_unlock(&m->lock);
-	return 0;
-}
-
-/* Ends the reservation of the last attempt. False: the server used more than it could. */
-static bool settle(struct oc_llm_model *m, struct call *c)
-{
-	bool unknown = c->x.unknown > c->unknown_seen, ok = c->state == OC_REPLY_OK, honest = true;
-
-	if (ok) {
-		c->cost = (c->usage.prompt_tokens * m->price.prompt +
-		           c->usage.completion_tokens * m->price.completion) /
-		          1e6;
-	} else if (unknown) {
-		c->unknown_cost += c->upper_money;
-	}
-	if (!c->reserved || !m->budget)
-		return true;
-	uint64_t tokens = (uint64_t)c->usage.prompt_tokens + c->usage.completion_tokens;
-	if (ok)
-		honest = oc_budget_settle(m->budget, c->upper_money, c->upper_tokens, c->cost,
-		                          tokens);
-	else if (unknown)
-		oc_budget_settle(m->budget, c->upper_money, c->upper_tokens, c->upper_money,
-		                 c->upper_tokens);
-	else if (c->x.attempts)
-		oc_budget_settle(m->budget, c->upper_money, c->upper_tokens, 0, 0);
-	else
-		oc_budget_release(m->budget, c->upper_money, c->upper_tokens);
-	c->reserved = false;
-	return honest;
-}
-
-static int keep(struct oc_llm_model *m, struct call *c, struct oc_err *err)
-{
-	struct oc_record r = {.key = c->key,
-	                      .status = c->x.status,
-	                      .failed = c->state != OC_REPLY_OK,
-	                      .request = c->body,
-	                      .reply = c->x.reply,
-	                      .error = oc_str(c->error),
-	                      .usage = c->usage,
-	                      .cost = c->cost,
-	                      .seconds = c->x.seconds,
-	                      .attempts = c->x.attempts,
-	                      .unknown = c->x.unknown,
-	                      .unknown_cost = c->unknown_cost};
-
-	if (!m->store || !c->x.attempts)
-		return 0;
-	if (c->state == OC_REPLY_OK || c->state == OC_REPLY_FAILED)
-		return oc_store_put(m->store, &r, err);
-	return oc_store_drop(m->store, c->key, c->x.unknown, c->unknown_cost, err);
-}
-
-/* Counts a request that failed. Called with the lock held. */
-static void failed(struct oc_llm_model *m, const char *why)
-{
-	m->stats.failed++;
-	snprintf(m->stats.why, sizeof m->stats.why, "%s", why);
-}
-
-/* Gives twins of a call their own copy of its outcome. Called with the lock held. */
-static void deliver_twins(struct oc_llm_model *m, struct call *c)
-{
-	for (struct call *t = c->twin, *next; t; t = next) {
-		next = t->twin;
-		t->twin = NULL;
-		t->state = c->state;
-		t->usage = c->usage;
-		t->x.status = c->x.status;
-		t->x.attempts = c->x.attempts;
-		t->x.seconds = c->x.seconds;
-		char *copy = oc_alloc(c->x.reply.len + 1);
-		if (c->x.reply.len)
-			memcpy(copy, c->x.reply.p, c->x.reply.len);
-		t->x.reply = (struct oc_str){copy, c->x.reply.len};
-		memcpy(t->error, c->error, sizeof t->error);
-		t->cached = c->state == OC_REPLY_OK;
-		if (t->cached)
-			m->stats.cached++;
-		else if (t->state == OC_REPLY_FAILED)
-			failed(m, t->error);
-		deliver(t);
-	}
-	c->twin = NULL;
-}
-
-static void on_done(void *user, struct oc_exchange *x)
-{
-	struct oc_llm_model *m = user;
-	struct call *c = x->user;
-	struct oc_err err = {0};
-	struct oc_answer a;
-	bool honest;
-
-	memcpy(c->error, x->error, sizeof c->error);
-	if (c->refused) {
-		char why[96];
-		c->state = OC_REPLY_BUDGET;
-		if (oc_budget_full(m->budget, why))
-			snprintf(c->error, sizeof c->error, "%s", why);
-	} else if (x->stopped) {
-		c->state = OC_REPLY_STOPPED;
-	} else if (x->error[0]) {
-		c->state = OC_REPLY_FAILED;
-	} else {
-		oc_answer_read(x->kind, c->body, x->reply, &a);
-		c->state =
-			a.state == OC_ANSWER_OK && x->status == 200 ? OC_REPLY_OK : OC_REPLY_FAILED;
-		if (c->state == OC_REPLY_OK)
-			c->usage = a.usage;
-		else if (x->status != 200)
-			snprintf(c->error, sizeof c->error, "%.250s",
-			         a.state == OC_ANSWER_ERROR ? a.error.message : a.why);
-		else
-			snprintf(c->error, sizeof c->error, "the reply cannot be used: %.200s",
-			         a.state == OC_ANSWER_ERROR ? a.error.message : a.why);
-		oc_answer_fini(&a);
-	}
-	honest = settle(m, c);
-	/* Before anyone hears of it the reply is in the store. */
-	keep(m, c, &err);
-
-	pthread_mutex_lock(&m->lock);
-	if (err.code)
-		set_fatal(m, &err);
-	if (x->dead) {
-		struct oc_err e = {0};
-		oc_fail(&e, x->code ? x->code : OC_NET, m->name, "%s", x->error);
-		set_fatal(m, &e);
-	}
-	if (!honest) {
-		struct oc_err e = {0};
-		oc_fail(&e, OC_BUDGET, m->name,
-		        "the server says it used %u + %u tokens for a request that could use at "
-		        "most %llu: no cap can hold against that, so nothing more is sent to it",
-		        c->usage.prompt_tokens, c->usage.completion_tokens,
-		        (unsigned long long)c->upper_tokens);
-		set_fatal(m, &e);
-	}
-	struct call **link = flight_of(m, c->key);
-	if (*link == c)
-		*link = c->chain;
-	m->flying--;
-	m->stats.sent -= !x->attempts; /* it never left */
-	m->stats.seconds += x->seconds;
-	m->stats.unknown_cost += c->unknown_cost;
-	switch (c->state) {
-	case OC_REPLY_OK:
-		m->stats.replied++;
-		m->stats.cost += c->cost;
-		m->stats.prompt_tokens += c->usage.prompt_tokens;
-		m->stats.completion_tokens += c->usage.completion_tokens;
-		m->stats.estimated += c->usage.estimated;
-		break;
-	case OC_REPLY_FAILED: failed(m, c->error); break;
-	default: break;
-	}
-	deliver_twins(m, c);
-	deliver(c);
-	if (m->flying == 0)
-		pthread_cond_broadcast(&m->idle);
-	bool stop = m->fatal.code != 0;
-	pthread_mutex_unlock(&m->lock);
-	if (stop)
-		m->def->stop(m->self);
-}
 
 /* ---------------------------------------------------------- the steps' side */
 
@@ -379,15 +49,15 @@ static void finish(struct oc_llm_model *m, struct call *c, enum oc_reply_state s
 {
 	pthread_mutex_lock(&m->lock);
 	c->state = state;
-	snprintf(c->error, sizeof c->error, "%s", why);
-	deliver(c);
+	snprintf(c->error, sizeof c->error, "%.255s", why);
+	oc_call_deliver(c);
 	pthread_mutex_unlock(&m->lock);
 }
 
 static int send_call(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 {
 	pthread_mutex_lock(&m->lock);
-	struct call **link = flight_of(m, c->key);
+	struct call **link = oc_flight_of(m, c->key);
 	if (*link) { /* another step waits for the very same answer: it is paid once */
 		c->twin = (*link)->twin;
 		(*link)->twin = c;
@@ -405,7 +75,7 @@ static int send_call(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 	if (m->def->submit(m->self, &c->x, err) == 0)
 		return 0;
 	pthread_mutex_lock(&m->lock);
-	link = flight_of(m, c->key);
+	link = oc_flight_of(m, c->key);
 	if (*link == c)
 		*link = c->chain;
 	m->flying--;
@@ -427,11 +97,11 @@ static int pump(struct handle *h, struct oc_err *err)
 		switch (oc_budget_reserve(m->budget, c->upper_money, c->upper_tokens)) {
 		case OC_BUDGET_WAIT: return 0;
 		case OC_BUDGET_REFUSED:
-			list_take(&h->waiting);
+			oc_calls_take(&h->waiting);
 			finish(m, c, OC_REPLY_BUDGET, oc_budget_full(m->budget, why));
 			break;
 		case OC_BUDGET_OK:
-			list_take(&h->waiting);
+			oc_calls_take(&h->waiting);
 			c->reserved = true;
 			if (send_call(m, c, err) < 0) {
 				c->state = OC_REPLY_STOPPED;
@@ -462,7 +132,7 @@ static int look_up(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 		pthread_mutex_lock(&m->lock);
 		m->stats.cached += found == 1;
 		if (found == 2)
-			failed(m, why);
+			oc_client_failed(m, why);
 		pthread_mutex_unlock(&m->lock);
 		finish(m, c, found == 1 ? OC_REPLY_OK : OC_REPLY_FAILED, why);
 		return 1;
@@ -527,7 +197,7 @@ static int llm_submit(struct oc_llm *llm, const struct oc_request *req, struct o
 	c->upper_money =
 		((double)prompt * m->price.prompt + (double)completion * m->price.completion) / 1e6;
 	if (m->budget) {
-		list_add(&h->waiting, c);
+		oc_calls_put(&h->waiting, c);
 		return pump(h, err);
 	}
 	rc = send_call(m, c, err);
@@ -536,7 +206,7 @@ out:
 		pthread_mutex_lock(&m->lock);
 		h->pending--;
 		pthread_mutex_unlock(&m->lock);
-		call_free(c);
+		oc_call_free(c);
 	}
 	return rc < 0 ? -1 : 0;
 }
@@ -585,19 +255,19 @@ static int llm_next(struct oc_llm *llm, struct oc_reply *reply, int timeout_ms, 
 		if (h->waiting.first && pump(h, err) < 0)
 			return -1;
 		pthread_mutex_lock(&m->lock);
-		c = list_take(&h->ready);
+		c = oc_calls_take(&h->ready);
 		if (c && c->state == OC_REPLY_STOPPED && m->fatal.code) {
 			/* It ends in the error below: no row is rejected for it. */
 			h->pending--;
 			pthread_mutex_unlock(&m->lock);
-			call_free(c);
+			oc_call_free(c);
 			continue;
 		}
 		if (c || h->pending == 0)
 			break;
 		if (h->waiting.first && (m->fatal.code || oc_cancelled(m->ctx))) {
 			pthread_mutex_unlock(&m->lock);
-			while ((c = list_take(&h->waiting)))
+			while ((c = oc_calls_take(&h->waiting)))
 				finish(m, c, OC_REPLY_STOPPED, "the run is ending");
 			continue;
 		}
@@ -637,7 +307,7 @@ static void llm_reply_free(struct oc_llm *llm, struct oc_reply *reply)
 	if (!o)
 		return;
 	oc_answer_fini(&o->answer);
-	call_free(o->call);
+	oc_call_free(o->call);
 	free(o);
 	*reply = (struct oc_reply){0};
 }
@@ -687,8 +357,8 @@ static void llm_close(struct oc_llm *llm)
 				if (t->handle == h)
 					t->handle = NULL;
 	pthread_mutex_unlock(&m->lock);
-	while ((c = list_take(&h->ready)) || (c = list_take(&h->waiting)))
-		call_free(c);
+	while ((c = oc_calls_take(&h->ready)) || (c = oc_calls_take(&h->waiting)))
+		oc_call_free(c);
 	pthread_cond_destroy(&h->wake);
 	oc_arena_free(h->arena);
 	oc_buf_fini(&h->text);
@@ -731,7 +401,7 @@ int oc_llm_model_open(struct oc_llm_model **out, const struct oc_env *env,
                       struct oc_budget *budget, struct oc_err *err)
 {
 	struct oc_llm_model *m = oc_zalloc(1, sizeof *m);
-	struct oc_llm_host host = {.user = m, .sent = on_sent, .done = on_done};
+	struct oc_llm_host host = {.user = m, .sent = oc_client_sent, .done = oc_client_done};
 	struct oc_env own = *env;
 	struct oc_str api = oc_json_get_str(opts->opts, "model");
 	pthread_condattr_t attr;
