@@ -20,6 +20,7 @@
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
 	X(schema)                                                                                  \
+	X(substring)                                                                               \
 	X(words)
 
 #define OC_SOURCES(X) X(csv) X(jsonl) X(text)

@@ -1,0 +1,92 @@
+/*
+ * substring.h: what the stage substring observed, and how runs of bytes that repeat are found.
+ *
+ * A window is `min_span` bytes in a row of one text. It is *repeated* when an equal window begins
+ * at an earlier place (rows in priority order, then bytes), and *first* when it is not, but is
+ * repeated later. Windows overlap, so "aaaa" repeats itself as any other text. Both sets are found
+ * exactly, whatever the text.
+ *
+ * How: k-grams are winnowed as in index/winnow.h, so every window selects one of its k-grams by
+ * its bytes alone, and equal windows select the same one. A *unit* is a k-gram with the
+ * neighbouring windows that selected it; units part the windows of a text. A bit table leaves out
+ * the units whose k-gram occurs once, the others are sorted by its hash. In a group of equal
+ * k-grams, units of equal bytes are one class; the few classes of most groups are compared pair by
+ * pair, byte by byte; where there are many, their windows are sorted in turn. So the work is at
+ * most a sort of all windows, once, and mostly far less: no group is compared all with all.
+ *
+ * Three streams, in row order, one entry a row: struct oc_span_row, its text followed by its key,
+ * its units. Memory: the sorts' buffers, a bit table and the largest group that is held, each a
+ * share of `memory:`; the rest lies on disk: the texts, about 32 bytes per min_span / 2 bytes of
+ * text, 20 a repeated unit.
+ */
+#ifndef CURATE_SUBSTRING_H
+#define CURATE_SUBSTRING_H
+
+#include "pipe/spill.h"
+
+#define OC_SPAN_STREAMS 3
+#define OC_SPAN_MIN     16
+#define OC_SPAN_MAX     60000
+
+struct oc_span_row {
+	uint64_t number; /* row->number */
+	uint32_t text_len, key_len, unit_n;
+} __attribute__((packed));
+
+/* A k-gram and the windows that selected it: they begin at from, from + 1 .. from + n - 1. */
+struct oc_span_unit {
+	uint64_t hash;
+	uint32_t from; /* byte of the text */
+	uint16_t n;
+	uint16_t back; /* the k-gram begins at from + back */
+} __attribute__((packed));
+
+/* What the observing side needs; the ring has room for oc_spans_ring(min_span) numbers. */
+uint32_t oc_spans_ring(uint32_t min_span);
+/* Appends the units of a text (below 2^31 bytes); returns how many. O(len). */
+uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, struct oc_buf *out);
+
+/* The streams, mapped. Places count the bytes of the second stream, which holds all texts. */
+struct oc_spans {
+	struct oc_ctx *ctx;
+	const char *name, *dir;
+	uint32_t min_span;
+	uint64_t memory;
+	const struct oc_span_row *rows; /* (row_n) */
+	uint64_t row_n;
+	const struct oc_span_unit *units; /* of all rows */
+	struct oc_str text;               /* of all rows, each followed by its key */
+	const uint64_t *places;           /* (row_n + 1): where a row's text begins */
+	struct oc_spill *place_of;        /* owner of places */
+};
+
+int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint32_t min_span,
+                  struct oc_spill *spill, struct oc_err *err);
+void oc_spans_close(struct oc_spans *s);
+struct oc_str oc_spans_text(const struct oc_spans *s, uint64_t row);
+struct oc_str oc_spans_key(const struct oc_spans *s, uint64_t row);
+uint64_t oc_spans_row(const struct oc_spans *s, uint64_t place); /* O(log row_n) */
+
+/*
+ * Windows that begin at places at .. at + n - 1. source OC_SPAN_FIRST: they are first; else they
+ * are repeated, and window at + i is first at source + i. They come ascending, none twice.
+ */
+#define OC_SPAN_FIRST UINT64_MAX
+struct oc_span_found {
+	uint64_t at, source;
+	uint32_t n;
+};
+typedef int oc_span_fn(void *user, const struct oc_span_found *found, struct oc_err *err);
+int oc_spans_find(const struct oc_spans *s, oc_span_fn *found, void *user, struct oc_err *err);
+
+/*
+ * The judge: sorts all windows of n texts by their bytes, O(N log N) comparisons of min_span bytes
+ * for N bytes of text. source[i][k] = number of the first window equal to that at byte k of text
+ * i, counting the bytes of all texts; its own number when it is first or alone. again[i][k] = 1
+ * when an equal window follows. Both have text[i].len entries; those of the last min_span - 1
+ * bytes are left alone.
+ */
+void oc_spans_judge(const struct oc_str *text, uint64_t n, uint32_t min_span, uint64_t **source,
+                    uint8_t **again);
+
+#endif

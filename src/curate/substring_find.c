@@ -1,0 +1,710 @@
+/* The search of the stage substring: see substring.h. */
+#include <endian.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "curate/substring.h"
+
+/* An odd multiplier for the rolling hashes (mod 2^64); what they claim is compared byte by byte. */
+#define BASE 0x9E3779B97F4A7C15u
+
+static uint64_t mix(uint64_t h)
+{
+	h ^= h >> 32;
+	h *= 0xD6E8FEB86659FD93u;
+	return h ^ h >> 32;
+}
+
+/* ------------------------------------------------------------------- units */
+
+static uint32_t gram_len(uint32_t min_span)
+{
+	return min_span / 2 > 32 ? 32 : min_span / 2;
+}
+
+uint32_t oc_spans_ring(uint32_t min_span)
+{
+	return min_span - gram_len(min_span) + 1;
+}
+
+uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, struct oc_buf *out)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+	uint32_t n = (uint32_t)text.len, k = gram_len(min_span), size = min_span - k + 1;
+	uint32_t found = 0, best = 0, slot = 0, from = 0, chosen = 0;
+	uint64_t h = 0, least = UINT64_MAX, hash = 0, leaving = 1;
+
+	if (n < min_span)
+		return 0;
+	oc_buf_reserve(out, 2 * (size_t)n / size * sizeof(struct oc_span_unit));
+	for (uint32_t i = 0; i < k - 1; i++) {
+		h = h * BASE + p[i];
+		leaving *= BASE;
+	}
+	for (uint32_t at = 0; at + k <= n; at++) {
+		h = h * BASE + p[at + k - 1];
+		uint64_t v = mix(h);
+		h -= p[at] * leaving;
+		ring[slot] = v;
+		slot = slot + 1 == size ? 0 : slot + 1;
+		if (v <= least) {
+			least = v;
+			best = at;
+		} else if (at - best >= size) {
+			/* the smallest left the window: look through it, the last of equals wins */
+			least = UINT64_MAX;
+			for (uint32_t i = 0, s = slot; i < size; i++) {
+				if (ring[s] <= least) {
+					least = ring[s];
+					best = at + 1 - size + i;
+				}
+				s = s + 1 == size ? 0 : s + 1;
+			}
+		}
+		if (at + 1 < size)
+			continue;
+		uint32_t window = at + 1 - size;
+		if (window && best == chosen)
+			continue;
+		if (window) {
+			struct oc_span_unit u = {hash, from, (uint16_t)(window - from),
+			                         (uint16_t)(chosen - from)};
+			oc_buf_add(out, &u, sizeof u);
+			found++;
+		}
+		from = window;
+		chosen = best;
+		/* small by choice: spread again for those who look at leading bits */
+		hash = least * BASE;
+	}
+	struct oc_span_unit last = {hash, from, (uint16_t)(n - min_span + 1 - from),
+	                            (uint16_t)(chosen - from)};
+	oc_buf_add(out, &last, sizeof last);
+	return found + 1;
+}
+
+/* -------------------------------------------------------------------- rows */
+
+int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint32_t min_span,
+                  struct oc_spill *spill, struct oc_err *err)
+{
+	struct oc_str stream[OC_SPAN_STREAMS], places;
+	uint64_t at = 0, units = 0;
+
+	*s = (struct oc_spans){.ctx = ctx,
+	                       .name = name,
+	                       .dir = oc_spill_dir(spill),
+	                       .min_span = min_span,
+	                       .memory = oc_spill_memory(spill)};
+	for (unsigned i = 0; i < OC_SPAN_STREAMS; i++)
+		if (oc_spill_map(spill, i, &stream[i], err))
+			return -1;
+	s->rows = (const void *)stream[0].p;
+	s->row_n = stream[0].len / sizeof *s->rows;
+	s->text = stream[1];
+	s->units = (const void *)stream[2].p;
+	s->place_of = oc_spill_open(ctx, s->dir, "substring.places", 1, s->memory / 64, err);
+	if (!s->place_of)
+		return -1;
+	for (uint64_t i = 0; i < s->row_n; i++) {
+		if (oc_spill_add(s->place_of, 0, &at, sizeof at, err))
+			return -1;
+		at += (uint64_t)s->rows[i].text_len + s->rows[i].key_len;
+		units += s->rows[i].unit_n;
+	}
+	if (oc_spill_add(s->place_of, 0, &at, sizeof at, err) ||
+	    oc_spill_map(s->place_of, 0, &places, err))
+		return -1;
+	s->places = (const void *)places.p;
+	if (stream[1].len != at || stream[2].len != units * sizeof *s->units)
+		return oc_fail(err, OC_INTERNAL, name,
+		               "the observed streams do not belong together");
+	return 0;
+}
+
+void oc_spans_close(struct oc_spans *s)
+{
+	oc_spill_close(s->place_of);
+	*s = (struct oc_spans){0};
+}
+
+struct oc_str oc_spans_text(const struct oc_spans *s, uint64_t row)
+{
+	return (struct oc_str){s->text.p + s->places[row], s->rows[row].text_len};
+}
+
+struct oc_str oc_spans_key(const struct oc_spans *s, uint64_t row)
+{
+	return (struct oc_str){s->text.p + s->places[row] + s->rows[row].text_len,
+	                       s->rows[row].key_len};
+}
+
+uint64_t oc_spans_row(const struct oc_spans *s, uint64_t place)
+{
+	uint64_t low = 0, high = s->row_n;
+
+	/* the last row that begins at or before the place */
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (s->places[middle] <= place)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* rows without text and key begin where the next one does: the last of them has the byte */
+	return low - 1;
+}
+
+/* ----------------------------------------------------------- the search's parts */
+
+/* A unit on its way to its equals. Key: the k-gram's hash, then that of its bytes. */
+struct unit {
+	uint64_t hash; /* big end first */
+	uint32_t bytes;
+	uint64_t at; /* place of the first window */
+	uint16_t n, back;
+} __attribute__((packed));
+
+/* A window on its way to its equals; big end first, all of it key. */
+struct window {
+	uint64_t hash, at;
+};
+
+/* What was found, on its way to its row. Key: at. */
+struct found {
+	uint64_t at; /* big end first */
+	uint64_t source;
+	uint32_t n;
+} __attribute__((packed));
+
+/* Windows of a unit that are first at another place: n from window i on. */
+struct part {
+	uint32_t i, n;
+	uint64_t source; /* OC_SPAN_FIRST: not known to be repeated */
+};
+
+/* So many classes of a group are compared pair by pair. */
+#define FEW 32
+
+struct class
+{
+	struct unit u;
+	uint64_t copies; /* units of the group that come after u and are equal to it */
+	struct oc_buf parts;
+	struct oc_buf again; /* (u.n) bytes: an equal window follows in another class */
+};
+
+struct finder {
+	const struct oc_spans *s;
+	struct oc_sort *windows, *found;
+	uint64_t *seen, *twice; /* (2^power) bits each */
+	unsigned power;
+	uint64_t leaving;
+	struct unit *group; /* (group_cap) units of one k-gram */
+	size_t group_n, group_cap;
+	bool in_windows; /* the group was too large and goes to the windows */
+	struct class class[FEW];
+	uint64_t touched; /* bytes of the maps that were looked at since they were let go */
+};
+
+static uint32_t span_of(const struct finder *f, const struct unit *u)
+{
+	return u->n - 1u + f->s->min_span;
+}
+
+/* A fault maps so much of a file at most; and less than this is not worth a call. */
+#define FAULT        ((uint64_t)64 << 10)
+#define LEAST_MAPPED ((uint64_t)64 << 20)
+
+/* Mapped pages count as resident while they are mapped: where all do not fit, let go of them. */
+static void touch(struct finder *f, uint64_t bytes)
+{
+	uint64_t most = f->s->memory / 4 > LEAST_MAPPED ? f->s->memory / 4 : LEAST_MAPPED;
+
+	f->touched += bytes;
+	if (f->touched < most || f->s->text.len < most)
+		return;
+	madvise((void *)(uintptr_t)f->s->text.p, f->s->text.len, MADV_DONTNEED);
+	f->touched = 0;
+}
+
+static bool same_bytes(struct finder *f, uint64_t a, uint64_t b, size_t len)
+{
+	touch(f, 2 * FAULT);
+	return memcmp(f->s->text.p + a, f->s->text.p + b, len) == 0;
+}
+
+static int tell(struct finder *f, uint64_t at, uint32_t n, uint64_t source, struct oc_err *err)
+{
+	struct found r = {htobe64(at), source, n};
+	return oc_sort_add(f->found, &r, 1, err);
+}
+
+/* ------------------------------------------------- equal k-grams come together */
+
+static void mark(struct finder *f)
+{
+	const struct oc_spans *s = f->s;
+	uint64_t units = 0;
+
+	for (uint64_t row = 0; row < s->row_n; row++)
+		units += s->rows[row].unit_n;
+	f->power = 13;
+	while (f->power < 40 && (uint64_t)1 << f->power < 16 * units &&
+	       (uint64_t)2 << f->power <= s->memory / 2)
+		f->power++;
+	f->seen = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->seen);
+	f->twice = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->twice);
+	for (uint64_t i = 0; i < units; i++) {
+		uint64_t b = s->units[i].hash >> (64 - f->power), bit = (uint64_t)1 << (b & 63);
+		f->twice[b >> 6] |= f->seen[b >> 6] & bit;
+		f->seen[b >> 6] |= bit;
+	}
+	free(f->seen);
+	f->seen = NULL;
+}
+
+static int gather(struct finder *f, struct oc_sort *sort, struct oc_err *err)
+{
+	const struct oc_spans *s = f->s;
+	const struct oc_span_unit *v = s->units;
+
+	for (uint64_t row = 0; row < s->row_n; row++) {
+		const char *text = s->text.p + s->places[row];
+		for (uint32_t i = 0; i < s->rows[row].unit_n; i++, v++) {
+			uint64_t b = v->hash >> (64 - f->power);
+			if (!(f->twice[b >> 6] >> (b & 63) & 1))
+				continue;
+			struct unit u = {htobe64(v->hash), 0, s->places[row] + v->from, v->n,
+			                 v->back};
+			u.bytes = (uint32_t)oc_hash64(text + v->from, span_of(f, &u),
+			                              (uint64_t)v->n << 16 | v->back);
+			if (oc_sort_add(sort, &u, 1, err))
+				return -1;
+		}
+		touch(f, s->rows[row].text_len);
+		if (!(row & 0xFFFF) && oc_cancelled(s->ctx))
+			return oc_fail(err, OC_CANCELLED, s->name, "interrupted");
+	}
+	free(f->twice);
+	f->twice = NULL;
+	return oc_sort_done(sort, err);
+}
+
+/* ---------------------------------------------------------- a group of a k-gram */
+
+static int windows_of(struct finder *f, const struct unit *u, struct oc_err *err)
+{
+	uint32_t size = f->s->min_span;
+	const unsigned char *p = (const unsigned char *)f->s->text.p + u->at;
+	uint64_t h = 0;
+
+	touch(f, FAULT);
+	for (uint32_t i = 0; i < size - 1; i++)
+		h = h * BASE + p[i];
+	for (uint32_t i = 0; i < u->n; i++) {
+		h = h * BASE + p[i + size - 1];
+		struct window w = {htobe64(mix(h)), htobe64(u->at + i)};
+		h -= p[i] * f->leaving;
+		if (oc_sort_add(f->windows, &w, 1, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int group_to_windows(struct finder *f, struct oc_err *err)
+{
+	for (size_t i = 0; i < f->group_n; i++)
+		if (windows_of(f, &f->group[i], err))
+			return -1;
+	f->group_n = 0;
+	return 0;
+}
+
+/* By the place of the k-gram, which orders equal windows as their own places do. */
+static int by_gram(const void *a, const void *b)
+{
+	const struct class *x = a, *y = b;
+	uint64_t p = x->u.at + x->u.back, q = y->u.at + y->u.back;
+	return (p > q) - (p < q);
+}
+
+static uint32_t alike(const char *a, const char *b, uint32_t n, ptrdiff_t step)
+{
+	uint32_t i = 0;
+
+	for (; i < n && *a == *b; i++, a += step, b += step)
+		;
+	return i;
+}
+
+/* Windows of class b that class a, which comes before, has as well: *from and *to index b's. */
+static void shared(struct finder *f, const struct unit *a, const struct unit *b, uint32_t *from,
+                   uint32_t *to)
+{
+	/* a window lies `back` bytes before the k-gram; both units have a range of those */
+	int64_t high = a->back < b->back ? a->back : b->back, low_a = (int64_t)a->back - a->n + 1,
+		low_b = (int64_t)b->back - b->n + 1, low = low_a > low_b ? low_a : low_b;
+	const char *p = f->s->text.p + a->at + a->back, *q = f->s->text.p + b->at + b->back;
+
+	*from = *to = 0;
+	if (low > high)
+		return;
+	touch(f, 2 * FAULT);
+	int64_t before = alike(p - 1, q - 1, (uint32_t)high, -1),
+		after = alike(p, q, (uint32_t)(f->s->min_span - low), 1);
+	if (high > before)
+		high = before;
+	if (low < (int64_t)f->s->min_span - after)
+		low = (int64_t)f->s->min_span - after;
+	if (low > high)
+		return;
+	*from = (uint32_t)(b->back - high);
+	*to = (uint32_t)(b->back - low + 1);
+}
+
+static void add_part(struct oc_buf *parts, uint32_t i, uint64_t source)
+{
+	struct part *top = parts->len ? (void *)(parts->p + parts->len - sizeof *top) : NULL;
+
+	if (top && (top->source == OC_SPAN_FIRST) == (source == OC_SPAN_FIRST) &&
+	    (source == OC_SPAN_FIRST || top->source + top->n == source)) {
+		top->n++;
+		return;
+	}
+	struct part p = {i, 1, source};
+	oc_buf_add(parts, &p, sizeof p);
+}
+
+/* Where each window of class `c` is first among the classes before it. */
+static void compare_class(struct finder *f, uint32_t c, uint64_t *source)
+{
+	struct class *b = &f->class[c];
+	uint32_t from, to;
+
+	for (uint32_t i = 0; i < b->u.n; i++)
+		source[i] = OC_SPAN_FIRST;
+	for (uint32_t k = 0; k < c; k++) {
+		struct class *a = &f->class[k];
+		shared(f, &a->u, &b->u, &from, &to);
+		for (uint32_t i = from; i < to; i++) {
+			uint32_t j = i + a->u.back - b->u.back;
+			a->again.p[j] = 1;
+			if (source[i] == OC_SPAN_FIRST)
+				source[i] = a->u.at + j;
+		}
+	}
+	b->parts.len = 0;
+	for (uint32_t i = 0; i < b->u.n; i++)
+		add_part(&b->parts, i, source[i]);
+}
+
+/* Units of a class other than its first: each window is first where the class's is. */
+static int tell_copy(struct finder *f, const struct class *c, const struct unit *u,
+                     struct oc_err *err)
+{
+	const struct part *p = (const void *)c->parts.p;
+
+	for (size_t i = 0; i < c->parts.len / sizeof *p; i++)
+		if (tell(f, u->at + p[i].i, p[i].n,
+		         p[i].source == OC_SPAN_FIRST ? c->u.at + p[i].i : p[i].source, err))
+			return -1;
+	return 0;
+}
+
+static int tell_class(struct finder *f, const struct class *c, struct oc_err *err)
+{
+	const struct part *p = (const void *)c->parts.p;
+
+	for (size_t i = 0; i < c->parts.len / sizeof *p; i++) {
+		if (p[i].source != OC_SPAN_FIRST) {
+			if (tell(f, c->u.at + p[i].i, p[i].n, p[i].source, err))
+				return -1;
+			continue;
+		}
+		for (uint32_t from = p[i].i, end = from + p[i].n; from < end;) {
+			uint32_t to = from;
+			while (to < end && (c->copies || c->again.p[to]))
+				to++;
+			if (to > from && tell(f, c->u.at + from, to - from, OC_SPAN_FIRST, err))
+				return -1;
+			from = to > from ? to : from + 1;
+		}
+	}
+	return 0;
+}
+
+/* The class of each unit; the classes in order. Returns how many, or FEW + 1 when there are more.
+ */
+static uint32_t classes(struct finder *f, uint32_t *class_of)
+{
+	uint32_t n = 0;
+
+	/* sorted by their bytes' hash and then by place, so equal units stand together */
+	for (size_t i = 0; i < f->group_n; i++) {
+		const struct unit *u = &f->group[i], *last = n ? &f->class[n - 1].u : NULL;
+		if (last && last->bytes == u->bytes && last->n == u->n && last->back == u->back &&
+		    same_bytes(f, last->at, u->at, span_of(f, u))) {
+			f->class[n - 1].copies++;
+			class_of[i] = n - 1;
+			continue;
+		}
+		if (n == FEW)
+			return FEW + 1;
+		f->class[n].u = *u;
+		f->class[n].copies = 0;
+		class_of[i] = n++;
+	}
+	return n;
+}
+
+static int close_group(struct finder *f, uint32_t *class_of, uint64_t *source, struct oc_err *err)
+{
+	uint32_t place[FEW];
+
+	if (f->group_n < 2 && !f->in_windows) {
+		f->group_n = 0;
+		return 0;
+	}
+	uint32_t n = f->in_windows ? FEW + 1 : classes(f, class_of);
+	if (n > FEW) {
+		f->in_windows = false;
+		return group_to_windows(f, err);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		struct class *c = &f->class[i];
+		c->again.len = 0;
+		oc_buf_reserve(&c->again, c->u.n);
+		memset(c->again.p, 0, c->u.n);
+		/* its number until the classes are in order */
+		c->u.hash = i;
+	}
+	if (n > 1)
+		qsort(f->class, n, sizeof *f->class, by_gram);
+	for (uint32_t i = 0; i < n; i++) {
+		compare_class(f, i, source);
+		place[f->class[i].u.hash] = i;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (tell_class(f, &f->class[i], err))
+			return -1;
+	for (size_t i = 0; i < f->group_n; i++) {
+		const struct class *c = &f->class[place[class_of[i]]];
+		if (c->copies && f->group[i].at != c->u.at && tell_copy(f, c, &f->group[i], err))
+			return -1;
+	}
+	f->group_n = 0;
+	return 0;
+}
+
+static int groups(struct finder *f, struct oc_sort *sort, struct oc_err *err)
+{
+	uint32_t *class_of = oc_alloc(f->group_cap * sizeof *class_of);
+	uint64_t *source = oc_alloc(f->s->min_span * sizeof *source);
+	uint64_t hash = 0;
+	const void *sorted;
+	size_t n;
+	int rc = -1;
+
+	for (;;) {
+		if (oc_sort_next(sort, &sorted, &n, err))
+			goto out;
+		if (!n)
+			break;
+		if (oc_cancelled(f->s->ctx)) {
+			oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
+			goto out;
+		}
+		const struct unit *u = sorted;
+		for (size_t i = 0; i < n; i++) {
+			if (u[i].hash != hash && close_group(f, class_of, source, err))
+				goto out;
+			hash = u[i].hash;
+			if (f->group_n == f->group_cap) {
+				f->in_windows = true;
+				if (group_to_windows(f, err))
+					goto out;
+			}
+			f->group[f->group_n++] = u[i];
+		}
+	}
+	rc = close_group(f, class_of, source, err);
+out:
+	free(class_of);
+	free(source);
+	return rc;
+}
+
+/* ------------------------------------------------------------ windows of many */
+
+/* Windows of one hash, ascending. Different ones with the same hash all but never occur; then each
+ * is compared with the first of each kind. */
+static int pair_windows(struct finder *f, struct oc_err *err)
+{
+	struct oc_buf kinds = {0};
+	struct kind {
+		uint64_t first;
+		bool told;
+	} * kind;
+	uint64_t hash = 0;
+	const void *sorted;
+	size_t n;
+	int rc = -1;
+
+	if (oc_sort_done(f->windows, err))
+		return -1;
+	for (;;) {
+		if (oc_sort_next(f->windows, &sorted, &n, err))
+			goto out;
+		if (!n)
+			break;
+		if (oc_cancelled(f->s->ctx)) {
+			oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
+			goto out;
+		}
+		const struct window *w = sorted;
+		for (size_t i = 0; i < n; i++) {
+			uint64_t at = be64toh(w[i].at);
+			size_t k = 0;
+			if (w[i].hash != hash)
+				kinds.len = 0;
+			hash = w[i].hash;
+			kind = (void *)kinds.p;
+			while (k < kinds.len / sizeof *kind &&
+			       !same_bytes(f, kind[k].first, at, f->s->min_span))
+				k++;
+			if (k == kinds.len / sizeof *kind) {
+				struct kind new = {at, false};
+				oc_buf_add(&kinds, &new, sizeof new);
+				continue;
+			}
+			if (!kind[k].told && tell(f, kind[k].first, 1, OC_SPAN_FIRST, err))
+				goto out;
+			kind[k].told = true;
+			if (tell(f, at, 1, kind[k].first, err))
+				goto out;
+		}
+	}
+	rc = 0;
+out:
+	oc_buf_fini(&kinds);
+	return rc;
+}
+
+/* ------------------------------------------------------------------ in order */
+
+static int in_order(struct finder *f, oc_span_fn *found, void *user, struct oc_err *err)
+{
+	struct oc_span_found now = {0};
+	const void *sorted;
+	size_t n;
+
+	if (oc_sort_done(f->found, err))
+		return -1;
+	for (;;) {
+		if (oc_sort_next(f->found, &sorted, &n, err))
+			return -1;
+		if (!n)
+			return now.n ? found(user, &now, err) : 0;
+		if (oc_cancelled(f->s->ctx))
+			return oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
+		const struct found *r = sorted;
+		for (size_t i = 0; i < n; i++) {
+			uint64_t at = be64toh(r[i].at);
+			/* between the windows of two rows lie min_span - 1 places without one */
+			if (now.n && now.at + now.n == at && now.n < INT32_MAX &&
+			    (now.source == OC_SPAN_FIRST ? r[i].source == OC_SPAN_FIRST
+			                                 : now.source + now.n == r[i].source)) {
+				now.n += r[i].n;
+				continue;
+			}
+			if (now.n && found(user, &now, err))
+				return -1;
+			now = (struct oc_span_found){at, r[i].source, r[i].n};
+		}
+	}
+}
+
+int oc_spans_find(const struct oc_spans *s, oc_span_fn *found, void *user, struct oc_err *err)
+{
+	struct finder f = {.s = s, .leaving = 1};
+	struct oc_sort *units = NULL;
+	int rc = -1;
+
+	for (uint32_t i = 1; i < s->min_span; i++)
+		f.leaving *= BASE;
+	f.group_cap = s->memory / 32 / sizeof *f.group;
+	if (f.group_cap < 64)
+		f.group_cap = 64;
+	mark(&f);
+	units = oc_sort_new(s->ctx, s->dir, sizeof(struct unit), 12, s->memory / 4, err);
+	if (!units || gather(&f, units, err))
+		goto out;
+	f.group = oc_alloc(f.group_cap * sizeof *f.group);
+	f.windows = oc_sort_new(s->ctx, s->dir, sizeof(struct window), sizeof(struct window),
+	                        s->memory / 4, err);
+	f.found = oc_sort_new(s->ctx, s->dir, sizeof(struct found), 8, s->memory / 4, err);
+	if (!f.windows || !f.found || groups(&f, units, err))
+		goto out;
+	oc_sort_free(units);
+	units = NULL;
+	if (pair_windows(&f, err))
+		goto out;
+	oc_sort_free(f.windows);
+	f.windows = NULL;
+	rc = in_order(&f, found, user, err);
+out:
+	oc_sort_free(units);
+	oc_sort_free(f.windows);
+	oc_sort_free(f.found);
+	free(f.seen);
+	free(f.twice);
+	free(f.group);
+	for (uint32_t i = 0; i < FEW; i++) {
+		oc_buf_fini(&f.class[i].parts);
+		oc_buf_fini(&f.class[i].again);
+	}
+	return rc;
+}
+
+/* -------------------------------------------------------------------- judge */
+
+struct judged {
+	const char *p;
+	uint64_t number;
+	uint64_t text, at;
+};
+
+static int by_bytes(const void *a, const void *b, void *len)
+{
+	const struct judged *x = a, *y = b;
+	int c = memcmp(x->p, y->p, *(const uint32_t *)len);
+	return c ? c : (x->number > y->number) - (x->number < y->number);
+}
+
+void oc_spans_judge(const struct oc_str *text, uint64_t n, uint32_t min_span, uint64_t **source,
+                    uint8_t **again)
+{
+	struct oc_buf all = {0};
+	uint64_t number = 0;
+
+	for (uint64_t i = 0; i < n; number += text[i].len, i++)
+		for (uint64_t at = 0; at + min_span <= text[i].len; at++) {
+			struct judged w = {text[i].p + at, number + at, i, at};
+			oc_buf_add(&all, &w, sizeof w);
+		}
+	struct judged *w = (void *)all.p;
+	size_t w_n = all.len / sizeof *w, first = 0;
+	if (w_n)
+		qsort_r(w, w_n, sizeof *w, by_bytes, &min_span);
+	for (size_t i = 0; i < w_n; i++) {
+		if (memcmp(w[i].p, w[first].p, min_span) != 0)
+			first = i;
+		source[w[i].text][w[i].at] = w[first].number;
+		again[w[i].text][w[i].at] =
+			i + 1 < w_n && memcmp(w[i].p, w[i + 1].p, min_span) == 0;
+	}
+	oc_buf_fini(&all);
+}

@@ -1,0 +1,706 @@
+/*
+ * substring: the windows it finds against a judge that sorts them all, on random, periodic, equal,
+ * multi-byte and natural texts; what is cut and dropped against a simulation; threads, memory,
+ * hostile rows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "base/rng.h"
+#include "curate/substring.h"
+#include "pipe/pass.h"
+#include "stage.h"
+#include "text/utf8.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+/* ------------------------------------------------------------------- texts */
+
+enum kind { LETTERS, BINARY, PERIODIC, EQUAL, WORDS, KANA, KINDS };
+
+/* A text of up to `most` bytes; those of one seed borrow from each other. */
+static void make_text(struct oc_buf *b, uint64_t seed, uint64_t i, enum kind kind, unsigned most)
+{
+	static const char *const kana[] = {"あ", "い", "う", "え", "é", "a", "　"};
+	struct oc_rng rng;
+	struct oc_draws d, shared;
+
+	oc_rng_init(&rng, seed, "test/substring");
+	oc_draws_init(&d, &rng, kind == EQUAL ? 0 : i);
+	unsigned n = (unsigned)oc_draw_below(&d, most);
+	while (b->len < n) {
+		unsigned len = 1 + (unsigned)oc_draw_below(&d, 60);
+		bool borrowed = oc_draw_below(&d, 2) == 0;
+		oc_draws_init(&shared, &rng, ((uint64_t)1 << 40) + oc_draw_below(&d, 3));
+		struct oc_draws *from = borrowed ? &shared : &d;
+		unsigned period = 1 + (unsigned)oc_draw_below(from, 3);
+		for (unsigned k = 0; k < len; k++) {
+			if (kind == PERIODIC)
+				oc_buf_putc(b, (char)('a' + k % period));
+			else if (kind == WORDS)
+				oc_buf_printf(b, "w%u ", (unsigned)oc_draw_below(from, 500));
+			else if (kind == KANA)
+				oc_buf_puts(b, kana[oc_draw_below(from, 7)]);
+			else
+				oc_buf_putc(b, (char)('a' +
+				                      oc_draw_below(from, kind == BINARY ? 2 : 4)));
+		}
+	}
+}
+
+struct texts {
+	struct oc_str *text;
+	uint64_t n, len;
+	struct oc_arena *arena;
+};
+
+static void texts_add(struct texts *t, struct oc_str text)
+{
+	if (!t->arena)
+		t->arena = oc_arena_new();
+	t->text = oc_realloc(t->text, (t->n + 1) * sizeof *t->text);
+	t->text[t->n++] = oc_arena_str(t->arena, text);
+	t->len += text.len;
+}
+
+static void texts_make(struct texts *t, uint64_t seed, enum kind kind, uint64_t n, unsigned most)
+{
+	struct oc_buf b = {0};
+
+	for (uint64_t i = 0; i < n; i++) {
+		b.len = 0;
+		make_text(&b, seed, i, kind, most);
+		texts_add(t, oc_buf_view(&b));
+	}
+	oc_buf_fini(&b);
+}
+
+static void texts_fini(struct texts *t)
+{
+	free(t->text);
+	if (t->arena)
+		oc_arena_free(t->arena);
+}
+
+static const char *json_of(struct oc_buf *b, struct oc_str text)
+{
+	b->len = 0;
+	oc_buf_puts(b, "{\"text\":");
+	oc_buf_json(b, text);
+	oc_buf_putc(b, '}');
+	return oc_buf_cstr(b);
+}
+
+static struct oc_spill *observe(struct oc_driven *d, const struct texts *t, uint64_t memory)
+{
+	struct oc_err err = {0};
+	struct oc_spill *spill =
+		oc_spill_open(d->ctx, d->dir, "seen", d->def->stream_n, memory, &err);
+	struct oc_buf out[OC_SPAN_STREAMS] = {0}, json = {0};
+
+	assert_non_null(spill);
+	for (uint64_t i = 0; i < t->n; i++) {
+		struct oc_batch *batch = oc_batch_new(1);
+		struct oc_row *row = oc_driven_row(batch, json_of(&json, t->text[i]), i, OC_REAL);
+		if (d->def->observe(d->self, d->scratch, row, out, &err))
+			fail_msg("%s", err.msg);
+		for (unsigned k = 0; k < OC_SPAN_STREAMS; k++) {
+			assert_int_equal(oc_spill_add(spill, k, out[k].p, out[k].len, &err), 0);
+			out[k].len = 0;
+		}
+		oc_batch_free(batch);
+	}
+	for (unsigned k = 0; k < OC_SPAN_STREAMS; k++)
+		oc_buf_fini(&out[k]);
+	oc_buf_fini(&json);
+	return spill;
+}
+
+/* ------------------------------------------------------- against the judge */
+
+struct judged {
+	uint64_t **source;
+	uint8_t **again;
+	uint64_t *starts; /* number of each text's first byte */
+};
+
+static struct judged judge(const struct texts *t, uint32_t min_span)
+{
+	struct judged j = {oc_alloc(t->n * sizeof *j.source), oc_alloc(t->n * sizeof *j.again),
+	                   oc_alloc(t->n * sizeof *j.starts)};
+	uint64_t at = 0;
+
+	for (uint64_t i = 0; i < t->n; i++) {
+		j.source[i] = oc_zalloc(t->text[i].len + 1, sizeof *j.source[i]);
+		j.again[i] = oc_zalloc(t->text[i].len + 1, 1);
+		j.starts[i] = at;
+		at += t->text[i].len;
+	}
+	oc_spans_judge(t->text, t->n, min_span, j.source, j.again);
+	return j;
+}
+
+static void judged_fini(struct judged *j, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		free(j->source[i]);
+		free(j->again[i]);
+	}
+	free(j->source);
+	free(j->again);
+	free(j->starts);
+}
+
+struct check {
+	const struct oc_spans *spans;
+	const struct judged *judged;
+	uint64_t window_n, last;
+};
+
+static int check(void *user, const struct oc_span_found *found, struct oc_err *err)
+{
+	struct check *k = user;
+	const struct oc_spans *s = k->spans;
+	uint64_t row = oc_spans_row(s, found->at), at = found->at - s->places[row];
+
+	(void)err;
+	assert_true(found->n && (!k->window_n || found->at >= k->last));
+	k->last = found->at + found->n;
+	for (uint32_t i = 0; i < found->n; i++) {
+		uint64_t number = k->judged->starts[row] + at + i;
+		assert_true(at + i + s->min_span <= s->rows[row].text_len);
+		uint64_t source = k->judged->source[row][at + i];
+		if (found->source == OC_SPAN_FIRST) {
+			assert_int_equal(source, number);
+			assert_true(k->judged->again[row][at + i]);
+			continue;
+		}
+		uint64_t from = oc_spans_row(s, found->source + i);
+		assert_true(source < number);
+		assert_int_equal(source,
+		                 k->judged->starts[from] + found->source + i - s->places[from]);
+	}
+	k->window_n += found->n;
+	return 0;
+}
+
+/* Every window found is the judge's, and as many are found as the judge has. */
+static uint64_t judge_set(const struct texts *t, uint32_t min_span, uint64_t memory)
+{
+	struct oc_err err = {0};
+	struct oc_driven d;
+	struct oc_spans s;
+	char options[64];
+	uint64_t want = 0;
+
+	snprintf(options, sizeof options, "{min_span: %u}", min_span);
+	if (oc_driven_open(&d, "substring", options, 0, &err))
+		fail_msg("%s", err.msg);
+	struct oc_spill *spill = observe(&d, t, memory);
+	assert_int_equal(oc_spans_open(&s, d.ctx, "substring", min_span, spill, &err), 0);
+	struct judged j = judge(t, min_span);
+	struct check k = {.spans = &s, .judged = &j};
+	if (oc_spans_find(&s, check, &k, &err))
+		fail_msg("%s", err.msg);
+	for (uint64_t i = 0; i < t->n; i++)
+		for (uint64_t at = 0; at + min_span <= t->text[i].len; at++)
+			want += j.source[i][at] != j.starts[i] + at || j.again[i][at];
+	assert_int_equal(k.window_n, want);
+	judged_fini(&j, t->n);
+	oc_spans_close(&s);
+	oc_spill_close(spill);
+	oc_driven_close(&d);
+	return want;
+}
+
+static void every_window_is_found(void **state)
+{
+	(void)state;
+	static const uint32_t spans[] = {16, 17, 20, 31, 64, 100};
+
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		uint64_t found = 0;
+		for (uint64_t seed = 0; seed < 48; seed++) {
+			struct texts t = {0};
+			texts_make(&t, seed, (enum kind)kind, 12, seed % 7 ? 400 : 4000);
+			/* little memory sends large groups to the windows */
+			found += judge_set(&t, spans[seed % 6], seed % 2 ? 1 << 20 : 1 << 12);
+			texts_fini(&t);
+		}
+		print_message("kind %u: %llu windows\n", kind, (unsigned long long)found);
+		assert_true(found > 1000);
+	}
+}
+
+/* One letter, short and long periods, and periods that end in the middle; with a twin. */
+static void periodic_text_is_exact(void **state)
+{
+	(void)state;
+	for (unsigned period = 1; period < 150; period += period < 8 ? 1 : 29) {
+		struct texts t = {0};
+		struct oc_buf b = {0};
+		for (unsigned i = 0; i < 5000; i++)
+			oc_buf_putc(&b, (char)('a' + (i % period) * (i % period) % 23));
+		texts_add(&t, oc_buf_view(&b));
+		texts_add(&t, (struct oc_str){b.p + 3, 777});
+		texts_add(&t, OC_LIT(""));
+		texts_add(&t, (struct oc_str){b.p, 99});
+		texts_add(&t, (struct oc_str){b.p + 1, 100});
+		judge_set(&t, 100, 1 << 20);
+		judge_set(&t, 33, 1 << 12);
+		oc_buf_fini(&b);
+		texts_fini(&t);
+	}
+}
+
+static void natural_text_is_exact(void **state)
+{
+	(void)state;
+	static const char *const files[] = {"text/HumanEval.jsonl", "text/mt_bench_questions.jsonl",
+	                                    "text/ifeval_input_data.jsonl",
+	                                    "text/doc_in_the_year_2889.txt"};
+	struct texts t = {0};
+	char path[4096];
+
+	for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
+		struct oc_buf b = {0};
+		struct oc_err err = {0};
+		if (!oc_shared(files[i], path))
+			skip();
+		assert_int_equal(oc_file_read(path, 1 << 24, &b, &err), 0);
+		for (size_t at = 0, end; at < b.len; at = end + 1) {
+			const char *p = memchr(b.p + at, '\n', b.len - at);
+			end = p ? (size_t)(p - b.p) : b.len;
+			texts_add(&t, (struct oc_str){b.p + at, end - at});
+		}
+		oc_buf_fini(&b);
+	}
+	uint64_t found = judge_set(&t, 100, 1 << 22);
+	print_message("%llu texts, %llu bytes: %llu windows\n", (unsigned long long)t.n,
+	              (unsigned long long)t.len, (unsigned long long)found);
+	assert_true(found > 100);
+	assert_true(judge_set(&t, 24, 1 << 22) > found);
+	texts_fini(&t);
+}
+
+/* ----------------------------------------------------------- what is done */
+
+/* What became of each row. */
+struct outcome {
+	struct oc_buf text;
+	enum oc_fate fate;
+	char *verdicts;
+	double score;
+};
+
+static struct outcome *act(const char *options, const struct texts *t, uint64_t memory)
+{
+	struct oc_err err = {0};
+	struct oc_driven d;
+	struct outcome *o = oc_zalloc(t->n, sizeof *o);
+	struct oc_buf json = {0}, verdicts = {0};
+
+	if (oc_driven_open(&d, "substring", options, 0, &err))
+		fail_msg("%s", err.msg);
+	struct oc_spill *spill = observe(&d, t, memory);
+	if (d.def->resolve(d.self, spill, &err))
+		fail_msg("%s", err.msg);
+	oc_spill_close(spill);
+	for (uint64_t i = 0; i < t->n; i++) {
+		struct oc_batch *batch = oc_batch_new(1);
+		struct oc_row *row = oc_driven_row(batch, json_of(&json, t->text[i]), i, OC_REAL);
+		struct oc_str text;
+		if (d.def->apply(d.self, d.scratch, row, &err))
+			fail_msg("%s", err.msg);
+		oc_row_field(row, OC_LIT("text"), &text);
+		oc_buf_str(&o[i].text, text);
+		o[i].fate = row->fate;
+		o[i].score = row->verdict_n ? row->verdicts[0].score : 0;
+		verdicts.len = 0;
+		oc_verdicts_write(&verdicts, row);
+		o[i].verdicts = oc_strdup(oc_buf_cstr(&verdicts));
+		oc_batch_free(batch);
+	}
+	oc_buf_fini(&json);
+	oc_buf_fini(&verdicts);
+	oc_driven_close(&d);
+	return o;
+}
+
+static void outcomes_free(struct outcome *o, uint64_t n)
+{
+	for (uint64_t i = 0; i < n; i++) {
+		oc_buf_fini(&o[i].text);
+		free(o[i].verdicts);
+	}
+	free(o);
+}
+
+static bool inside(struct oc_str text, uint64_t at)
+{
+	return at < text.len && ((unsigned char)text.p[at] & 0xC0) == 0x80;
+}
+
+/* Byte by byte: repeated and not in a first window, trimmed to whole code points. */
+static void cut_is_what_repeats_less_what_is_first(void **state)
+{
+	(void)state;
+	uint64_t cut_n = 0;
+
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		struct texts t = {0};
+		texts_make(&t, seed, (enum kind)(seed % KINDS), 12, 500);
+		struct judged j = judge(&t, 32);
+		struct outcome *o = act("{min_span: 32, action: cut, field: text}", &t, 1 << 20);
+		for (uint64_t i = 0; i < t.n; i++) {
+			struct oc_str text = t.text[i];
+			uint8_t *gone = oc_zalloc(text.len + 1, 1);
+			struct oc_buf want = {0};
+			for (uint64_t at = 0; at + 32 <= text.len; at++)
+				if (j.source[i][at] != j.starts[i] + at)
+					memset(gone + at, 1, 32);
+			for (uint64_t at = 0; at + 32 <= text.len; at++)
+				if (j.source[i][at] == j.starts[i] + at && j.again[i][at])
+					memset(gone + at, 0, 32);
+			for (uint64_t at = 0, end; at < text.len; at = end) {
+				for (end = at; end < text.len && gone[end] == gone[at];)
+					end++;
+				uint64_t from = at, to = end;
+				while (gone[at] && from < to && inside(text, from))
+					from++;
+				while (gone[at] && from < to && inside(text, to))
+					to--;
+				if (!gone[at])
+					from = to = end;
+				oc_buf_add(&want, text.p + at, from - at);
+				oc_buf_add(&want, text.p + to, end - to);
+				cut_n += to - from;
+			}
+			if (o[i].fate == OC_REJECTED)
+				assert_int_equal(oc_str_trim(oc_buf_view(&want)).len, 0);
+			else
+				assert_string_equal(oc_buf_cstr(&o[i].text), oc_buf_cstr(&want));
+			assert_int_equal(oc_utf8_check(oc_buf_view(&o[i].text)), -1);
+			oc_buf_fini(&want);
+			free(gone);
+		}
+		outcomes_free(o, t.n);
+		judged_fini(&j, t.n);
+		texts_fini(&t);
+	}
+	assert_true(cut_n > 1000);
+}
+
+/* The evidence's bytes stand in the row it names, at the places it names. */
+static void check_witness(const struct texts *t, uint64_t row, const char *verdicts,
+                          const struct outcome *o, bool must_stay)
+{
+	unsigned long long key, from, len, row_from, row_len;
+	const char *p = strstr(verdicts, "{\"key\":\"s:");
+
+	assert_non_null(p);
+	assert_int_equal(sscanf(p, "{\"key\":\"s:%llu\",\"at\":[%llu,%llu],\"row_at\":[%llu,%llu]",
+	                        &key, &from, &len, &row_from, &row_len),
+	                 5);
+	assert_true(key < row && len == row_len);
+	assert_true(from + len <= t->text[key].len && row_from + len <= t->text[row].len);
+	assert_memory_equal(t->text[key].p + from, t->text[row].p + row_from, len);
+	if (must_stay)
+		assert_int_equal(o[key].fate, OC_LIVE);
+}
+
+/* In row order: a row goes when too much of it stands in earlier rows that stayed. */
+static void dropped_rows_stand_in_rows_that_stay(void **state)
+{
+	(void)state;
+	enum { SPAN = 24 };
+	uint64_t dropped = 0, stayed = 0, after_dropped = 0;
+
+	for (uint64_t seed = 0; seed < 80; seed++) {
+		struct texts t = {0};
+		texts_make(&t, seed, (enum kind)(seed % KINDS), 20, 300);
+		struct outcome *o =
+			act("{min_span: 24, action: drop, max_coverage: 0.5}", &t, 1 << 20);
+		bool *gone = oc_zalloc(t.n, sizeof *gone);
+		for (uint64_t i = 0; i < t.n; i++) {
+			uint8_t *covered = oc_zalloc(t.text[i].len + 1, 1);
+			uint64_t n = 0;
+			for (uint64_t k = 0; k < i; k++)
+				for (uint64_t a = 0; !gone[k] && a + SPAN <= t.text[i].len; a++)
+					if (memmem(t.text[k].p, t.text[k].len, t.text[i].p + a,
+					           SPAN))
+						memset(covered + a, 1, SPAN);
+			for (uint64_t a = 0; a < t.text[i].len; a++)
+				n += covered[a];
+			gone[i] = 2 * n > t.text[i].len;
+			assert_int_equal(o[i].fate, gone[i] ? OC_REJECTED : OC_LIVE);
+			assert_true(!n == !strstr(o[i].verdicts, "repeated"));
+			if (n) {
+				check_witness(&t, i, o[i].verdicts, o, true);
+				assert_true(o[i].score == (double)n / (double)t.text[i].len);
+			}
+			dropped += gone[i];
+			stayed += n && !gone[i];
+			after_dropped += n && i && gone[i - 1];
+			free(covered);
+		}
+		free(gone);
+		outcomes_free(o, t.n);
+		texts_fini(&t);
+	}
+	print_message("%llu dropped, %llu stayed with repeats\n", (unsigned long long)dropped,
+	              (unsigned long long)stayed);
+	assert_true(dropped > 50 && stayed > 50 && after_dropped > 20);
+}
+
+static void what_only_dropped_rows_had_has_a_new_owner(void **state)
+{
+	(void)state;
+	struct texts t = {0};
+	struct outcome *o;
+
+	texts_add(&t, OC_LIT("AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHH"));
+	texts_add(&t, OC_LIT("AAAABBBBCCCCDDDDEEEEFFFFGGGGHHHH 0123456789abcdef"));
+	texts_add(&t, OC_LIT("0123456789abcdef"));
+	texts_add(&t, OC_LIT("0123456789abcdef"));
+	o = act("{min_span: 16, action: drop}", &t, 1 << 20);
+	assert_int_equal(o[0].fate, OC_LIVE);
+	assert_int_equal(o[1].fate, OC_REJECTED);
+	assert_int_equal(o[2].fate, OC_LIVE);
+	assert_int_equal(o[3].fate, OC_REJECTED);
+	assert_non_null(strstr(o[3].verdicts, "{\"key\":\"s:2\",\"at\":[0,16],\"row_at\":[0,16]"));
+	outcomes_free(o, t.n);
+	o = act("{min_span: 16, action: report, max_coverage: 0.6}", &t, 1 << 20);
+	assert_non_null(strstr(o[1].verdicts, "\"flag\""));
+	assert_non_null(strstr(o[2].verdicts, "{\"key\":\"s:1\",\"at\":[33,16]"));
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(o[i].fate, OC_LIVE);
+	outcomes_free(o, t.n);
+	o = act("{min_span: 16, action: cut, field: text}", &t, 1 << 20);
+	assert_string_equal(oc_buf_cstr(&o[1].text), " 0123456789abcdef");
+	assert_int_equal(o[2].fate, OC_REJECTED);
+	outcomes_free(o, t.n);
+	texts_fini(&t);
+}
+
+static void a_letter_a_million_times_keeps_one_span(void **state)
+{
+	(void)state;
+	struct texts t = {0};
+	struct oc_buf b = {0};
+
+	for (unsigned i = 0; i < 1000000; i++)
+		oc_buf_putc(&b, 'a');
+	texts_add(&t, oc_buf_view(&b));
+	b.len = 0;
+	for (unsigned i = 0; i < 1000000; i++)
+		oc_buf_puts(&b, "word ");
+	texts_add(&t, oc_buf_view(&b));
+	for (unsigned i = 0; i < 100; i++)
+		texts_add(&t, OC_LIT(""));
+	struct outcome *o = act("{action: cut, field: text}", &t, 16 << 20);
+	assert_int_equal(o[0].text.len, 100);
+	assert_int_equal(o[1].text.len, 104);
+	outcomes_free(o, t.n);
+	oc_buf_fini(&b);
+	texts_fini(&t);
+}
+
+/* Many rows alike, each with a place of its own: groups of many members and many contexts. */
+static void equal_rows_go_but_the_first(void **state)
+{
+	(void)state;
+	struct texts t = {0};
+	struct oc_buf b = {0};
+
+	for (unsigned i = 0; i < 3000; i++) {
+		b.len = 0;
+		for (unsigned k = 0; k < 40; k++)
+			oc_buf_printf(&b, "line %u of the notice; ", k);
+		texts_add(&t, oc_buf_view(&b));
+		oc_buf_printf(&b, "%u:%u\n", i, i * i);
+		texts_add(&t, oc_buf_view(&b));
+		texts_add(&t, (struct oc_str){b.p, 60 + i % 50});
+	}
+	/* the text repeats itself, but for its numbers: so its rows are compared without that */
+	struct outcome *o = act("{action: drop}", &t, 4 << 20);
+	for (uint64_t i = 1; i < t.n; i++)
+		assert_int_equal(o[i].fate,
+		                 i % 3 < 2 || t.text[i].len >= 100 ? OC_REJECTED : OC_LIVE);
+	outcomes_free(o, t.n);
+	oc_buf_fini(&b);
+	texts_fini(&t);
+}
+
+/* ------------------------------------------------------------- in the pass */
+
+struct feed {
+	uint64_t next, n;
+	unsigned per_batch;
+	struct oc_hasher *hash;
+	uint64_t gone, cut;
+};
+
+static int feed(void *user, struct oc_batch *batch, struct oc_err *err)
+{
+	struct feed *f = user;
+	struct oc_buf b = {0}, json = {0};
+
+	(void)err;
+	while (f->next < f->n && batch->row_n < f->per_batch) {
+		struct oc_row *row = oc_batch_add(batch);
+		b.len = 0;
+		make_text(&b, 5, f->next, WORDS, 3000);
+		row->raw = oc_arena_str(batch->arena, oc_str(json_of(&json, oc_buf_view(&b))));
+		row->ped.key =
+			oc_arena_printf(batch->arena, "s:%llu", (unsigned long long)f->next++);
+	}
+	oc_buf_fini(&b);
+	oc_buf_fini(&json);
+	return f->next < f->n;
+}
+
+static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, struct oc_err *err)
+{
+	struct feed *f = user;
+	struct oc_buf b = {0};
+
+	(void)encoded;
+	(void)err;
+	for (uint32_t i = 0; i < batch->row_n; i++) {
+		struct oc_row *row = &batch->rows[i];
+		f->gone += row->fate == OC_REJECTED;
+		f->cut += row->changed;
+		oc_pedigree_write(&b, row);
+		oc_buf_str(&b, row->raw);
+	}
+	oc_hasher_add(f->hash, b.p, b.len);
+	oc_buf_fini(&b);
+	return 0;
+}
+
+static struct oc_hash128 whole_run(const char *options, unsigned threads, unsigned per_batch,
+                                   uint64_t memory, uint64_t *touched)
+{
+	struct oc_err err = {0};
+	struct oc_driven d;
+	struct feed f = {.n = 500, .per_batch = per_batch, .hash = oc_hasher_new()};
+
+	if (oc_driven_open(&d, "substring", options, 0, &err))
+		fail_msg("%s", err.msg);
+	struct oc_spill *spill = oc_spill_open(d.ctx, d.dir, "seen", d.def->stream_n, memory, &err);
+	struct oc_step_run step = {.def = d.def,
+	                           .self = d.self,
+	                           .name = "substring",
+	                           .role = OC_OBSERVE,
+	                           .spill = spill};
+	struct oc_pass pass = {.ctx = d.ctx,
+	                       .steps = &step,
+	                       .step_n = 1,
+	                       .threads = threads,
+	                       .user = &f,
+	                       .feed = feed,
+	                       .emit = emit};
+	if (oc_pass_run(&pass, &err) || d.def->resolve(d.self, spill, &err))
+		fail_msg("%s", err.msg);
+	step.role = OC_APPLY;
+	step.spill = NULL;
+	f.next = 0;
+	oc_spill_close(spill);
+	if (oc_pass_run(&pass, &err))
+		fail_msg("%s", err.msg);
+	struct oc_hash128 h = oc_hasher_get(f.hash);
+	*touched = f.gone + f.cut;
+	oc_hasher_free(f.hash);
+	oc_driven_close(&d);
+	return h;
+}
+
+static void any_number_of_threads_and_memory_says_the_same(void **state)
+{
+	(void)state;
+	static const char *const options[] = {"{min_span: 24, action: cut, field: text}",
+	                                      "{min_span: 24, action: drop, max_coverage: 0.3}"};
+
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t touched;
+		struct oc_hash128 one = whole_run(options[i], 1, 50, 64 << 20, &touched),
+				  two = whole_run(options[i], 2, 50, 64 << 20, &touched),
+				  five = whole_run(options[i], 5, 7, 64 << 20, &touched),
+				  little = whole_run(options[i], 2, 50, 1 << 18, &touched);
+		assert_true(touched > 100);
+		assert_memory_equal(&one, &two, sizeof one);
+		assert_memory_equal(&one, &five, sizeof one);
+		assert_memory_equal(&one, &little, sizeof one);
+	}
+}
+
+/* RLIMIT_DATA counts heap and anonymous maps, not mapped files. The texts are ten times `memory`.
+ */
+static void memory_is_obeyed(void **state)
+{
+	(void)state;
+	enum { MEMORY = 1 << 20, SLACK = 1 << 20 };
+	struct oc_err err = {0};
+	struct oc_driven d;
+	struct texts t = {0};
+	int status;
+
+	if (SANITIZED)
+		skip();
+	texts_make(&t, 9, WORDS, 2400, 10000);
+	assert_int_equal(oc_driven_open(&d, "substring", "{action: drop}", 0, &err), 0);
+	struct oc_spill *spill = observe(&d, &t, MEMORY);
+	assert_true(oc_spill_len(spill, 1) >= 10 * (uint64_t)MEMORY);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		char line[256];
+		unsigned long long held = 0;
+		FILE *f = fopen("/proc/self/status", "r");
+		while (f && fgets(line, sizeof line, f))
+			if (sscanf(line, "VmData: %llu", &held) == 1)
+				break;
+		struct rlimit limit = {held * 1024 + MEMORY + SLACK, held * 1024 + MEMORY + SLACK};
+		if (!f || !held || setrlimit(RLIMIT_DATA, &limit))
+			_exit(3);
+		_exit(d.def->resolve(d.self, spill, &err) ? 2 : 0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	oc_spill_close(spill);
+	oc_driven_close(&d);
+	texts_fini(&t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_window_is_found),
+		cmocka_unit_test(periodic_text_is_exact),
+		cmocka_unit_test(natural_text_is_exact),
+		cmocka_unit_test(cut_is_what_repeats_less_what_is_first),
+		cmocka_unit_test(dropped_rows_stand_in_rows_that_stay),
+		cmocka_unit_test(what_only_dropped_rows_had_has_a_new_owner),
+		cmocka_unit_test(a_letter_a_million_times_keeps_one_span),
+		cmocka_unit_test(equal_rows_go_but_the_first),
+		cmocka_unit_test(any_number_of_threads_and_memory_says_the_same),
+		cmocka_unit_test(memory_is_obeyed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
