@@ -58,6 +58,41 @@ static void tokens_are_spacys(void **state)
 	tokens_are("Ah.  .", "Ah|.|. 2"); /* the second space is a token there */
 }
 
+/* Every contraction that is written without an apostrophe, and what only looks like one. */
+static void bare_contractions_are_cut(void **state)
+{
+	(void)state;
+	static const char cut[] =
+		"illve id idve im ima ive youll youllve youd youdve youve youre wellve wed wedve "
+		"weve theyll theyllve theyd theydve theyve theyre hellve hed hedve hes shellve "
+		"shedve shes itll itllve itd itdve wholl whollve whod whodve whos whove whatll "
+		"whatllve whatd whatdve whats whatre whatve whenll whenllve whend whendve whens "
+		"whenre whenve wherell wherellve whered wheredve wheres wherere whereve whyll "
+		"whyllve whyd whydve whys whyre whyve howll howllve howd howdve hows howre howve "
+		"therell therellve thered theredve theres therere thereve thatll thatllve thatd "
+		"thatdve thats thisll thisllve thisd thisdve thiss thesell thesellve thesed "
+		"thesedve thesere theseve thosell thosellve thosed thosedve thosere thoseve cant "
+		"cantve dont dontve doesnt doesntve didnt didntve hadnt hadntve maynt mayntve "
+		"neednt needntve oughtnt oughtntve shant shantve wont wontve couldnt couldntve "
+		"couldve mightnt mightntve mightve mustnt mustntve mustve shouldnt shouldntve "
+		"shouldve wouldnt wouldntve wouldve aint arent isnt wasnt werent havent hasnt "
+		"darent yall notve cannot gonna gotta ";
+	static const char whole[] = "ill its hell shell shed were well whore have has was is his "
+				    "this the there where these those what that said had did made";
+	struct oc_arena *a = oc_arena_new();
+	uint32_t n = 0;
+
+	for (const char *p = cut, *end; (end = strchr(p, ' ')) != NULL; p = end + 1, n++) {
+		struct oc_str word = {p, (size_t)(end - p)};
+		struct oc_tokens t = oc_text_tokens(a, word);
+		if (t.n < 2)
+			fail_msg("%.*s is not cut", OC_ARG(word));
+	}
+	assert_int_equal(n, 151);
+	assert_int_equal(oc_text_tokens(a, OC_LIT(whole)).n, 25);
+	oc_arena_free(a);
+}
+
 /* ------------------------------------------------------------------- rules */
 
 /* Judges a text; "" when it passes, else the rule that dropped it. */
@@ -530,6 +565,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tokens_are_spacys),
+		cmocka_unit_test(bare_contractions_are_cut),
 		cmocka_unit_test(repetition_rules_at_their_limits),
 		cmocka_unit_test(quality_rules_at_their_limits),
 		cmocka_unit_test(c4_rules),

@@ -129,34 +129,21 @@ static void scratch_free(void *scratch)
 
 /* -------------------------------------------------------------- one line */
 
-/* Words between white space; *too_long: one has more code points than `limit`. */
-static int64_t count_words(struct oc_str line, int64_t limit, bool *too_long)
+/* Has a line a word with more code points than that? */
+static bool has_long_word(const struct oc_marks *m, struct oc_str line, int64_t limit)
 {
-	const char *p = line.p, *end = line.p + line.len, *start = NULL;
-	int64_t n = 0;
+	size_t at = (size_t)(line.p - m->text.p), end = at + line.len;
 
-	*too_long = false;
-	while (p <= end) {
-		const char *from = p;
-		bool space = true;
-		if (p < end && (unsigned char)*p < 0x80)
-			space = oc_is_space_ascii((unsigned char)*p++);
-		else if (p < end)
-			space = oc_is_space(oc_utf8_next(&p, end));
-		if (!space) {
-			start = start ? start : from;
-		} else if (start) {
-			struct oc_str word = {start, (size_t)(from - start)};
-			n++;
-			if (limit >= 0 && (int64_t)word.len > limit &&
-			    (int64_t)oc_utf8_count(word) > limit)
-				*too_long = true;
-			start = NULL;
-		}
-		if (from == end)
-			break;
+	if (limit < 0 || (int64_t)line.len <= limit)
+		return false;
+	while (at < end) {
+		size_t stop = oc_marks_set(m->space, at);
+		struct oc_str word = {m->text.p + at, (stop < end ? stop : end) - at};
+		if ((int64_t)word.len > limit && (int64_t)oc_utf8_count(word) > limit)
+			return true;
+		at = oc_marks_clear(m->space, stop, end);
 	}
-	return n;
+	return false;
 }
 
 /* Bytes of a citation mark at p ("[12]", "[]", "[edit]", "[citation needed]"), or 0. */
@@ -237,7 +224,7 @@ struct present {
 	bool lorem, javascript, curly, policy, citation;
 };
 
-static struct present look(struct oc_str text, struct oc_str lower)
+static struct present look_for(struct oc_str text, struct oc_str lower)
 {
 	return (struct present){.lorem = holds(lower, "lorem ipsum", 7),
 	                        .javascript = holds(lower, "javascript", 0),
@@ -248,8 +235,9 @@ static struct present look(struct oc_str text, struct oc_str lower)
 
 static bool ends_well(struct oc_str line)
 {
-	return line.len && strchr(".?!\"'", line.p[line.len - 1]) && line.p[line.len - 1] &&
-	       !oc_ends(line, "...");
+	char c = line.len ? line.p[line.len - 1] : 0;
+
+	return (c == '.' || c == '?' || c == '!' || c == '"' || c == '\'') && !oc_ends(line, "...");
 }
 
 /* The tokens of the row's text that lie in a line; *next moves on. */
@@ -270,16 +258,23 @@ struct result {
 	bool lorem, curly; /* a line that got that far has it */
 };
 
-static void judge_line(const struct c4 *c, struct scratch *s, const struct present *has,
-                       const struct oc_tokens *tokens, uint32_t *next, struct oc_str line,
+/* What the lines of a text share. */
+struct look {
+	const struct oc_marks *marks;
+	const struct oc_tokens *tokens;
+	uint32_t next; /* token of the next line */
+	struct present has;
+};
+
+static void judge_line(const struct c4 *c, struct scratch *s, struct look *look, struct oc_str line,
                        struct result *out)
 {
 	struct oc_str stripped = oc_strip(line);
-	bool too_long;
-	int64_t words = count_words(stripped, c->max_word, &too_long);
+	const struct present *has = &look->has;
+	size_t from = (size_t)(stripped.p - look->marks->text.p);
 
 	out->lines++;
-	if (too_long) {
+	if (has_long_word(look->marks, stripped, c->max_word)) {
 		out->dropped[LONG_WORD]++;
 		return;
 	}
@@ -288,7 +283,8 @@ static void judge_line(const struct c4 *c, struct scratch *s, const struct prese
 		out->dropped[NO_END]++;
 		return;
 	}
-	if (words < c->min_words) {
+	if (c->min_words > 0 &&
+	    (int64_t)oc_marks_words(look->marks, from, from + stripped.len) < c->min_words) {
 		out->dropped[FEW_WORDS]++;
 		return;
 	}
@@ -313,7 +309,7 @@ static void judge_line(const struct c4 *c, struct scratch *s, const struct prese
 		}
 	}
 	if (line.p == stripped.p) {
-		out->sentences += sentences_of(tokens, next, line);
+		out->sentences += sentences_of(look->tokens, &look->next, line);
 	} else { /* a citation went: its neighbours may be other tokens now */
 		oc_arena_reset(s->arena);
 		struct oc_tokens t = oc_text_tokens(s->arena, line);
@@ -353,9 +349,8 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	const struct oc_rules *r = &c->rules;
 	struct scratch *s = scratch;
 	struct oc_str text = oc_view_text(row, r->field), line, kept;
-	const char *p = text.p, *end = text.p + text.len;
 	struct result res = {0};
-	uint32_t next = 0;
+	size_t at = 0;
 
 	if (!yyjson_is_str(oc_json_path(row->root, r->field)))
 		text.len = 0;
@@ -363,11 +358,11 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 		oc_rule(r, row, "empty", 0, 1, true);
 		return 0;
 	}
-	struct present has = look(text, oc_view_lower(row, r->field));
-	const struct oc_tokens *tokens = oc_view_tokens(row, r->field);
+	struct look look = {oc_view_marks(row, r->field), oc_view_tokens(row, r->field), 0,
+	                    look_for(text, oc_view_lower(row, r->field))};
 	s->kept.len = 0;
-	while (oc_next_line(&p, end, &line)) {
-		judge_line(c, s, &has, tokens, &next, line, &res);
+	while (oc_marks_line(look.marks, &at, &line)) {
+		judge_line(c, s, &look, line, &res);
 		if (!r->all && (res.lorem || res.curly))
 			break;
 	}

@@ -95,6 +95,7 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	uint32_t words;
 
 	(void)err;
+	const struct oc_marks *m = oc_view_marks(row, r->field);
 	oc_repeats_clear(seen);
 	while (p <= end && text.len) {
 		const char *nl = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
@@ -103,7 +104,8 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 		if (oc_strip_left(line).len) { /* blank lines do not count */
 			lines++;
 			ended += ends_sentence(line);
-			shorts += (double)oc_utf8_count(line) <= f->short_length;
+			shorts += (double)(m->ascii ? line.len : oc_utf8_count(line)) <=
+			          f->short_length;
 			oc_repeats_add(seen, line);
 		}
 		if (!nl)
@@ -122,7 +124,7 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	if (f->short_share > 0 &&
 	    oc_rule(r, row, "short_line_ratio", share, f->short_share, share > f->short_share))
 		return 0;
-	share = (double)seen->chars / (double)(oc_utf8_count(text) - breaks);
+	share = (double)seen->chars / (double)(oc_view_chars(row, r->field) - breaks);
 	if (f->dup > 0 && oc_rule(r, row, "char_dup_ratio", share, f->dup, share > f->dup))
 		return 0;
 	oc_rules_words(r, row, &words);

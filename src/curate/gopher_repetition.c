@@ -2,14 +2,15 @@
  * gopher_repetition: repeated paragraphs, lines and n-grams (Rae et al. 2021, table A1), decided as
  * datatrove decides them, in its order.
  *
- * The words lie one after the other in one buffer, so that an n-gram is a slice of it. An n-gram's
- * hash is that of its characters, taken from running sums (a polynomial in an odd base modulo 2^64,
- * shifted back by the base's inverse); what hashes alike is compared byte by byte, so the counts
- * are exact. For the longer n-grams a bit table of which at most one in 256 is set says first
- * whether anything could repeat at all, which in most texts nothing does.
+ * Each word gets a number, each n-gram that of its first occurrence. An n-gram can only repeat
+ * where both (n-1)-grams in it do, so after the words themselves little is left to look up. The
+ * long n-grams are compared as characters, whatever their word borders: two that agree begin with
+ * the same 16 bytes (where five words are that long), so one pass over these names the few places
+ * at which any of them can repeat, and only those are compared, byte by byte. Linear in the text.
  */
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "curate/rules.h"
 #include "text/utf8.h"
 #include "text/view.h"
@@ -58,19 +59,26 @@ static const char *const names[] = {
 	[5] = "duplicated_5_n_grams", [6] = "duplicated_6_n_grams", [7] = "duplicated_7_n_grams",
 	[8] = "duplicated_8_n_grams", [9] = "duplicated_9_n_grams", [10] = "duplicated_10_n_grams"};
 
+/* Positions by hash. A slot counts only if it was filled since `base`, so nothing is cleared. */
+struct table {
+	uint32_t *slot; /* (cap) base + position */
+	uint32_t base;  /* >= 1 */
+	int bits;       /* of cap */
+};
+
 /* One worker's tables; they grow to the largest text. */
 struct scratch {
 	struct oc_repeats seen;
-	struct oc_buf joined;  /* the words' bytes */
-	uint32_t *at;          /* (n + 1) where word i begins in `joined` */
-	uint32_t *chars;       /* (n + 1) code points before word i */
-	uint64_t *sum;         /* (n + 1) polynomial of the bytes before word i */
-	uint64_t *shift;       /* (n + 1) inverse power of the base at at[i] */
-	uint32_t *slot;        /* (cap) 1 + first position of an n-gram; 0 = empty */
-	uint32_t *count;       /* (n) occurrences of the n-gram first seen at i */
-	uint32_t *first;       /* (n) where the n-gram at i was first seen */
-	uint64_t *bits;        /* (cap << SPREAD bits) */
-	uint32_t n, room, cap; /* words; room for words; slots, a power of two >= 2 n */
+	struct oc_buf joined;   /* the words' bytes, 16 zeros behind */
+	uint32_t *at;           /* (n + 1) where word i begins in `joined` */
+	uint64_t (*key)[2];     /* (n) what stands for word i; then [0] for n-gram i */
+	uint32_t *gram;         /* (n) where the n-gram at i was first seen */
+	uint32_t *count;        /* (n) occurrences of the n-gram first seen at i */
+	uint32_t *some, some_n; /* (n) positions whose n-gram occurs more than once, ascending */
+	uint32_t *like, like_n; /* (n) positions at which a longer n-gram may repeat, ascending */
+	bool *alike;            /* (n) the same, while they are looked for */
+	struct table table;
+	uint32_t n, room; /* words; room for words */
 };
 
 static void close_repetition(void *self)
@@ -113,13 +121,13 @@ static void scratch_free(void *scratch)
 	oc_repeats_fini(&s->seen);
 	oc_buf_fini(&s->joined);
 	free(s->at);
-	free(s->chars);
-	free(s->sum);
-	free(s->shift);
-	free(s->slot);
+	free(s->key);
+	free(s->gram);
 	free(s->count);
-	free(s->first);
-	free(s->bits);
+	free(s->some);
+	free(s->like);
+	free(s->alike);
+	free(s->table.slot);
 	free(s);
 }
 
@@ -157,18 +165,15 @@ static bool judge_pieces(const struct oc_rules *r, struct oc_row *row,
 
 /* ----------------------------------------------------------------- n-grams */
 
-/* Bits of the table of may_repeat for a slot: 2^SPREAD. */
-#define SPREAD 7
+#define KEY 16 /* bytes with which a repeated n-gram begins */
 
-#define BASE 0x9E3779B97F4A7C15u
-
-static uint64_t inverse(uint64_t odd)
+static uint64_t mix(uint64_t a, uint64_t b)
 {
-	uint64_t x = odd;
+	uint64_t h = (a ^ 0x9E3779B97F4A7C15u) * 0xD6E8FEB86659FD93u;
 
-	for (int i = 0; i < 6; i++) /* Newton: each step doubles the number of right bits */
-		x *= 2 - odd * x;
-	return x;
+	h ^= b + (h >> 32);
+	h *= 0xFF51AFD7ED558CCDu;
+	return h ^ h >> 32;
 }
 
 static void reserve(struct scratch *s, uint32_t n)
@@ -180,136 +185,235 @@ static void reserve(struct scratch *s, uint32_t n)
 		room *= 2;
 	size_t size = (size_t)room + 1;
 	s->at = oc_realloc(s->at, size * sizeof *s->at);
-	s->chars = oc_realloc(s->chars, size * sizeof *s->chars);
-	s->sum = oc_realloc(s->sum, size * sizeof *s->sum);
-	s->shift = oc_realloc(s->shift, size * sizeof *s->shift);
+	s->key = oc_realloc(s->key, size * sizeof *s->key);
+	s->gram = oc_realloc(s->gram, size * sizeof *s->gram);
 	s->count = oc_realloc(s->count, size * sizeof *s->count);
-	s->first = oc_realloc(s->first, size * sizeof *s->first);
-	s->slot = oc_realloc(s->slot, 2 * size * sizeof *s->slot);
-	s->bits = oc_realloc(s->bits, (2 * size << SPREAD) / 8);
+	s->some = oc_realloc(s->some, size * sizeof *s->some);
+	s->like = oc_realloc(s->like, size * sizeof *s->like);
+	s->alike = oc_realloc(s->alike, size * sizeof *s->alike);
+	free(s->table.slot);
+	s->table.slot = oc_zalloc(2 * (size_t)room, sizeof *s->table.slot);
+	s->table.base = 1;
 	s->room = room;
 }
 
-static void take_words(struct scratch *s, const struct oc_str *word, uint32_t n)
+/* An empty table for as many positions as there are words. */
+static struct table *table_new(struct scratch *s)
 {
-	const uint64_t back = inverse(BASE);
-	uint64_t sum = 0, power = 1, shift = 1;
-	uint32_t chars = 0;
+	struct table *t = &s->table;
+
+	if (t->base > UINT32_MAX - 2 * s->room) {
+		memset(t->slot, 0, 2 * (size_t)s->room * sizeof *t->slot);
+		t->base = 1;
+	} else {
+		t->base += s->room;
+	}
+	t->bits = 6;
+	while (((uint64_t)1 << t->bits) < 2 * (uint64_t)s->n)
+		t->bits++;
+	return t;
+}
+
+/* The position in slot k, or UINT32_MAX. */
+static uint32_t held(const struct table *t, uint32_t k)
+{
+	return t->slot[k] >= t->base ? t->slot[k] - t->base : UINT32_MAX;
+}
+
+static uint32_t slot_of(const struct table *t, uint64_t hash)
+{
+	return (uint32_t)(hash >> (64 - t->bits));
+}
+
+static uint32_t next_slot(const struct table *t, uint32_t k)
+{
+	return (k + 1) & (((uint32_t)1 << t->bits) - 1);
+}
+
+/* The first 16 bytes, and of a longer word its hash: words of one length that agree in them and
+ * have at most 16 bytes are equal. */
+static void key_of(struct oc_str w, const char *end, uint64_t key[2])
+{
+	if (end - w.p >= KEY)
+		memcpy(key, w.p, KEY);
+	else
+		memcpy(memset(key, 0, KEY), w.p, (size_t)(end - w.p));
+	if (w.len < 8) {
+		key[0] &= ((uint64_t)1 << 8 * w.len) - 1;
+		key[1] = 0;
+	} else if (w.len < KEY) {
+		key[1] &= ((uint64_t)1 << 8 * (w.len - 8)) - 1;
+	} else if (w.len > KEY) {
+		key[1] = oc_hash64(w.p, w.len, 0);
+	}
+}
+
+/* Numbers the words; `some` becomes those that occur more than once. */
+static void take_words(struct scratch *s, struct oc_str text, const struct oc_str *word, uint32_t n)
+{
+	const char *end = text.p + text.len;
+	uint32_t at = 0;
 
 	reserve(s, n);
 	s->n = n;
-	for (s->cap = 64; s->cap < 2 * (uint64_t)n && s->cap < 2u * s->room; s->cap *= 2)
-		;
 	s->joined.len = 0;
+	oc_buf_reserve(&s->joined, text.len + 2 * KEY);
+	struct table *t = table_new(s);
 	for (uint32_t i = 0; i < n; i++) {
-		const unsigned char *p = (const unsigned char *)word[i].p;
-		s->at[i] = (uint32_t)s->joined.len;
-		s->chars[i] = chars;
-		s->sum[i] = sum;
-		s->shift[i] = shift;
-		for (size_t k = 0; k < word[i].len; k++) {
-			sum += (p[k] + 1u) * power;
-			power *= BASE;
-			shift *= back;
-			chars += (p[k] & 0xC0) != 0x80;
+		struct oc_str w = word[i];
+		uint64_t *key = s->key[i];
+		s->at[i] = at;
+		if (w.len <= KEY && end - w.p >= KEY)
+			memcpy(s->joined.p + at, w.p, KEY);
+		else
+			memcpy(s->joined.p + at, w.p, w.len);
+		at += (uint32_t)w.len;
+		key_of(w, end, key);
+		uint32_t k = slot_of(t, mix(key[0], key[1] + w.len)), first;
+		while ((first = held(t, k)) != UINT32_MAX &&
+		       (s->key[first][0] != key[0] || s->key[first][1] != key[1] ||
+		        word[first].len != w.len ||
+		        (w.len > KEY && memcmp(word[first].p, w.p, w.len) != 0)))
+			k = next_slot(t, k);
+		if (first == UINT32_MAX) {
+			t->slot[k] = t->base + i;
+			s->count[first = i] = 0;
 		}
-		oc_buf_str(&s->joined, word[i]);
+		s->gram[i] = first;
+		s->count[first]++;
 	}
-	s->at[n] = (uint32_t)s->joined.len;
-	s->chars[n] = chars;
-	s->sum[n] = sum;
-}
-
-static uint64_t hash_of(const struct scratch *s, uint32_t i, uint32_t n)
-{
-	uint64_t h = (s->sum[i + n] - s->sum[i]) * s->shift[i];
-
-	h ^= h >> 32;
-	return h * 0xD6E8FEB86659FD93u;
-}
-
-static bool same(const struct scratch *s, uint32_t a, uint32_t b, uint32_t n)
-{
-	uint32_t len = s->at[a + n] - s->at[a];
-
-	return len == s->at[b + n] - s->at[b] &&
-	       memcmp(s->joined.p + s->at[a], s->joined.p + s->at[b], len) == 0;
-}
-
-static bool same_words(const struct scratch *s, uint32_t a, uint32_t b, uint32_t n)
-{
-	for (uint32_t k = 1; k < n; k++)
-		if (s->at[a + k] - s->at[a] != s->at[b + k] - s->at[b])
-			return false;
-	return same(s, a, b, n);
+	s->at[n] = at;
+	memset(s->joined.p + at, 0, KEY);
+	s->some_n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		s->some[s->some_n] = i;
+		s->some_n += s->count[s->gram[i]] > 1;
+	}
 }
 
 /*
- * Code points of the commonest n-gram, joined by spaces, times its count; of equally common ones
- * the first seen. After n = 2, only what begins with a repeated (n-1)-gram can repeat.
+ * From (n-1)-grams to n-grams: `some`, `gram` and `count` are those of n - 1 and become those of n.
+ * Returns where the commonest n-gram was first seen, of equally common ones the first.
  */
-static uint64_t top(struct scratch *s, uint32_t n)
+static uint32_t extend(struct scratch *s, uint32_t n)
 {
-	uint32_t last = s->n - n + 1, best = 0;
-	int bits = __builtin_ctz(s->cap);
+	struct table *t = table_new(s);
+	uint32_t some_n = 0, best = 0, most = 1;
 
-	memset(s->slot, 0, s->cap * sizeof *s->slot);
-	for (uint32_t i = 0; i < last; i++) {
-		if (n > TOP_FROM && s->count[s->first[i]] < 2) {
-			s->first[i] = i;
-			continue; /* its count is 1 already, as that of the shorter one */
+	for (uint32_t j = 0; j < s->some_n; j++) {
+		uint32_t i = s->some[j], first;
+		if (i + n > s->n || j + 1 == s->some_n || s->some[j + 1] != i + 1)
+			continue;
+		uint64_t key = (uint64_t)s->gram[i] << 32 | s->gram[i + 1];
+		uint32_t k = slot_of(t, mix(key, 0));
+		while ((first = held(t, k)) != UINT32_MAX && s->key[first][0] != key)
+			k = next_slot(t, k);
+		if (first == UINT32_MAX) {
+			t->slot[k] = t->base + i;
+			s->key[i][0] = key;
+			s->count[first = i] = 0;
 		}
-		uint64_t h = hash_of(s, i, n);
-		uint32_t k = (uint32_t)(h >> (64 - bits));
-		while (s->slot[k] && !same_words(s, s->slot[k] - 1, i, n))
-			k = (k + 1) & (s->cap - 1);
-		if (!s->slot[k])
-			s->slot[k] = i + 1;
-		s->first[i] = s->slot[k] - 1;
+		s->gram[i] = first;
+		s->count[first]++;
+		s->some[some_n++] = i;
 	}
-	memset(s->count, 0, last * sizeof *s->count);
-	for (uint32_t i = 0; i < last; i++)
-		s->count[s->first[i]]++;
-	for (uint32_t i = 1; i < last; i++)
-		if (s->count[i] > s->count[best])
+	s->some_n = 0;
+	for (uint32_t j = 0; j < some_n; j++) {
+		uint32_t i = s->some[j], count = s->count[s->gram[i]];
+		if (count > most) {
+			most = count;
 			best = i;
-	return (uint64_t)(s->chars[best + n] - s->chars[best] + n - 1) * s->count[best];
+		}
+		s->some[s->some_n] = i;
+		s->some_n += count > 1;
+	}
+	if (most == 1)
+		s->count[best] = 1;
+	return best;
 }
 
-/* Could any n-gram occur twice? False is certain. */
-static bool may_repeat(struct scratch *s, uint32_t n)
+static struct oc_str slice(const struct scratch *s, uint32_t i, uint32_t n)
 {
-	size_t words = ((size_t)s->cap << SPREAD) / 64;
-	int bits = __builtin_ctz(s->cap) + SPREAD;
-	uint64_t hits = 0;
+	return (struct oc_str){s->joined.p + s->at[i], s->at[i + n] - s->at[i]};
+}
 
-	memset(s->bits, 0, words * sizeof *s->bits);
-	for (uint32_t i = 0; i + n <= s->n; i++) {
-		uint64_t h = hash_of(s, i, n) >> (64 - bits);
-		hits |= s->bits[h >> 6] >> (h & 63) & 1;
-		s->bits[h >> 6] |= (uint64_t)1 << (h & 63);
+/* Code points of the commonest n-gram, joined by spaces, times its count. */
+static uint64_t top(struct scratch *s, uint32_t n)
+{
+	uint32_t best = extend(s, n);
+
+	return (uint64_t)(oc_utf8_count(slice(s, best, n)) + n - 1) * s->count[best];
+}
+
+/* Marks as alike the positions that begin with the same `len` bytes; all, or the short ones. */
+static void find_alike(struct scratch *s, size_t len, bool all)
+{
+	struct table *t = table_new(s);
+
+	for (uint32_t i = 0; i + DUP_FROM <= s->n; i++) {
+		const char *p = s->joined.p + s->at[i];
+		uint32_t first;
+		uint64_t key[2];
+		if (!all && s->at[i + DUP_FROM] - s->at[i] >= KEY)
+			continue;
+		memcpy(key, p, sizeof key);
+		if (len < 8) {
+			key[0] &= ((uint64_t)1 << 8 * len) - 1;
+			key[1] = 0;
+		}
+		uint32_t k = slot_of(t, mix(key[0], key[1]));
+		while ((first = held(t, k)) != UINT32_MAX &&
+		       memcmp(p, s->joined.p + s->at[first], len) != 0)
+			k = next_slot(t, k);
+		if (first == UINT32_MAX)
+			t->slot[k] = t->base + i;
+		else
+			s->alike[i] = s->alike[first] = true;
 	}
-	return hits;
+}
+
+/*
+ * Where an n-gram of 5 words or more may equal another. Equal ones have at least the bytes of the
+ * longer of the two 5-grams with which they begin: 16 of them in common where that is so long;
+ * where neither is, each word has a byte.
+ */
+static void find_like(struct scratch *s)
+{
+	bool shorts = false;
+
+	memset(s->alike, 0, s->n);
+	find_alike(s, KEY, true);
+	for (uint32_t i = 0; i + DUP_FROM <= s->n && !shorts; i++)
+		shorts = s->at[i + DUP_FROM] - s->at[i] < KEY;
+	if (shorts)
+		find_alike(s, DUP_FROM, false);
+	s->like_n = 0;
+	for (uint32_t i = 0; i < s->n; i++) {
+		s->like[s->like_n] = i;
+		s->like_n += s->alike[i];
+	}
 }
 
 /* Code points in n-grams seen before: a repeated one is jumped over, another is remembered. */
 static uint64_t duplicated(struct scratch *s, uint32_t n)
 {
-	int bits = __builtin_ctz(s->cap);
+	struct table *t = table_new(s);
+	uint32_t from = 0; /* the scan's place */
 	uint64_t chars = 0;
 
-	if (s->n < n || !may_repeat(s, n))
-		return 0;
-	memset(s->slot, 0, s->cap * sizeof *s->slot);
-	for (uint32_t i = 0; i + n <= s->n;) {
-		uint32_t k = (uint32_t)(hash_of(s, i, n) >> (64 - bits));
-		while (s->slot[k] && !same(s, s->slot[k] - 1, i, n))
-			k = (k + 1) & (s->cap - 1);
-		if (s->slot[k]) {
-			chars += s->chars[i + n] - s->chars[i];
-			i += n;
+	for (uint32_t j = 0; j < s->like_n && s->like[j] + n <= s->n; j++) {
+		uint32_t i = s->like[j], first;
+		if (i < from)
+			continue;
+		struct oc_str gram = slice(s, i, n);
+		uint32_t k = slot_of(t, oc_hash64(gram.p, gram.len, 0));
+		while ((first = held(t, k)) != UINT32_MAX && !oc_str_eq(slice(s, first, n), gram))
+			k = next_slot(t, k);
+		if (first == UINT32_MAX) {
+			t->slot[k] = t->base + i;
 		} else {
-			s->slot[k] = ++i;
+			chars += oc_utf8_count(gram);
+			from = i + n;
 		}
 	}
 	return chars;
@@ -321,7 +425,7 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	const struct oc_rules *r = &s->rules;
 	struct scratch *t = scratch;
 	struct oc_str text = oc_view_text(row, r->field);
-	double chars = (double)oc_utf8_count(text);
+	double chars = (double)oc_view_chars(row, r->field);
 	uint32_t n;
 
 	(void)err;
@@ -340,13 +444,14 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	                 s->line_chars, chars))
 		return 0;
 	const struct oc_str *word = oc_rules_words(r, row, &n);
-	take_words(t, word, n);
+	take_words(t, text, word, n);
 	for (uint32_t k = TOP_FROM; k <= TOP_TO && k <= n; k++) {
 		double score = (double)top(t, k) / chars;
 		if (s->gram[k] > 0 &&
 		    oc_rule(r, row, names[k], score, s->gram[k], score > s->gram[k]))
 			return 0;
 	}
+	find_like(t);
 	for (uint32_t k = DUP_FROM; k <= DUP_TO; k++) {
 		if (!(s->gram[k] > 0))
 			continue;

@@ -9,6 +9,7 @@
 void oc_rules_init(struct oc_rules *r, const struct oc_env *env, yyjson_val *opts)
 {
 	r->name = oc_strdup(env->name);
+	r->stage = oc_str(r->name);
 	r->arena = oc_arena_new();
 	r->field = oc_arena_str(r->arena, oc_json_get_str(opts, "field"));
 	r->all = oc_json_get_bool(opts, "all", false);
@@ -24,8 +25,7 @@ void oc_rules_fini(struct oc_rules *r)
 bool oc_rule(const struct oc_rules *r, struct oc_row *row, const char *rule, double score,
              double limit, bool fails)
 {
-	oc_row_score(row, r->name, rule, fails ? OC_DROP : OC_KEEP, score, limit,
-	             (struct oc_str){NULL, 0});
+	oc_row_score_named(row, r->stage, oc_str(rule), fails ? OC_DROP : OC_KEEP, score, limit);
 	if (fails)
 		row->fate = OC_REJECTED;
 	return fails && !r->all;
@@ -43,41 +43,7 @@ const struct oc_str *oc_rules_words(const struct oc_rules *r, struct oc_row *row
 	return t->word;
 }
 
-/* ------------------------------------------------------------------- lines */
-
-/* Bytes of the line break at p, or 0. Only for p at a byte that may begin one. */
-static size_t break_len(const char *p, const char *end)
-{
-	unsigned char c = (unsigned char)*p;
-
-	if (c == '\r')
-		return end - p > 1 && p[1] == '\n' ? 2 : 1;
-	if ((c >= 10 && c <= 12) || (c >= 0x1C && c <= 0x1E))
-		return 1;
-	if (c == 0xC2 && end - p > 1 && (unsigned char)p[1] == 0x85)
-		return 2;
-	if (c == 0xE2 && end - p > 2 && (unsigned char)p[1] == 0x80 &&
-	    ((unsigned char)p[2] == 0xA8 || (unsigned char)p[2] == 0xA9))
-		return 3;
-	return 0;
-}
-
-bool oc_next_line(const char **p, const char *end, struct oc_str *line)
-{
-	const char *from = *p, *q = from;
-	size_t len = 0;
-
-	if (q == end)
-		return false;
-	for (; q < end; q++) {
-		unsigned char c = (unsigned char)*q;
-		if ((c < 0x20 || c == 0xC2 || c == 0xE2) && (len = break_len(q, end)) != 0)
-			break;
-	}
-	*line = (struct oc_str){from, (size_t)(q - from)};
-	*p = q + len;
-	return true;
-}
+/* ------------------------------------------------------------- white space */
 
 struct oc_str oc_strip_left(struct oc_str s)
 {
@@ -85,7 +51,8 @@ struct oc_str oc_strip_left(struct oc_str s)
 
 	while (p < end) {
 		const char *from = p;
-		if (!oc_is_space(oc_utf8_next(&p, end)))
+		unsigned char c = (unsigned char)*p;
+		if (c < 0x80 ? !oc_is_space_ascii((p++, c)) : !oc_is_space(oc_utf8_next(&p, end)))
 			return (struct oc_str){from, (size_t)(end - from)};
 	}
 	return (struct oc_str){end, 0};
@@ -95,6 +62,13 @@ struct oc_str oc_strip_right(struct oc_str s)
 {
 	while (s.len) {
 		size_t n = 1;
+		unsigned char c = (unsigned char)s.p[s.len - 1];
+		if (c < 0x80) {
+			if (!oc_is_space_ascii(c))
+				break;
+			s.len--;
+			continue;
+		}
 		while (n < 4 && n < s.len && ((unsigned char)s.p[s.len - n] & 0xC0) == 0x80)
 			n++;
 		const char *p = s.p + s.len - n;

@@ -11,7 +11,8 @@
 #include "data/row.h"
 
 struct oc_rules {
-	char *name; /* of the step */
+	char *name;          /* of the step */
+	struct oc_str stage; /* the same */
 	struct oc_arena *arena;
 	struct oc_str field;
 	bool all, whitespace;
@@ -46,18 +47,14 @@ struct oc_rules {
 void oc_rules_init(struct oc_rules *r, const struct oc_env *env, yyjson_val *opts);
 void oc_rules_fini(struct oc_rules *r);
 
-/* Notes one rule's verdict; the first failure rejects the row. True when judging must end. */
+/* Notes one rule's verdict; the first failure rejects the row. `rule` is a literal. True when
+ * judging must end. */
 bool oc_rule(const struct oc_rules *r, struct oc_row *row, const char *rule, double score,
              double limit, bool fails);
 
 /* The words of the row's text, by the option `words`. */
 const struct oc_str *oc_rules_words(const struct oc_rules *r, struct oc_row *row, uint32_t *n);
 
-/*
- * The next line as Python's str.splitlines cuts them (\n, \r\n, \r, VT, FF, FS, GS, RS, NEL,
- * U+2028, U+2029), without its break. *p is moved behind the break; false at the end.
- */
-bool oc_next_line(const char **p, const char *end, struct oc_str *line);
 /* Python's str.strip, lstrip, rstrip: Unicode white space. */
 struct oc_str oc_strip_left(struct oc_str s);
 struct oc_str oc_strip_right(struct oc_str s);

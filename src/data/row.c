@@ -205,19 +205,24 @@ out:
 
 /* ---------------------------------------------------------------- verdicts */
 
+static struct oc_verdict *verdict_add(struct oc_row *row)
+{
+	if (row->verdict_n == row->verdict_cap) {
+		uint32_t cap = row->verdict_cap ? row->verdict_cap * 2 : 4;
+		row->verdicts = oc_arena_resize(row->arena, row->verdicts,
+		                                row->verdict_cap * sizeof *row->verdicts,
+		                                cap * sizeof *row->verdicts);
+		row->verdict_cap = cap;
+	}
+	return &row->verdicts[row->verdict_n++];
+}
+
 struct oc_verdict *oc_row_verdict(struct oc_row *row, const char *stage, const char *rule,
                                   enum oc_result result, struct oc_str evidence)
 {
 	struct oc_arena *a = row->arena;
+	struct oc_verdict *v = verdict_add(row);
 
-	if (row->verdict_n == row->verdict_cap) {
-		uint32_t cap = row->verdict_cap ? row->verdict_cap * 2 : 4;
-		row->verdicts =
-			oc_arena_resize(a, row->verdicts, row->verdict_cap * sizeof *row->verdicts,
-		                        cap * sizeof *row->verdicts);
-		row->verdict_cap = cap;
-	}
-	struct oc_verdict *v = &row->verdicts[row->verdict_n++];
 	*v = (struct oc_verdict){.stage = oc_arena_str(a, oc_str(stage)),
 	                         .rule = oc_arena_str(a, oc_str(rule)),
 	                         .result = result};
@@ -235,6 +240,20 @@ struct oc_verdict *oc_row_score(struct oc_row *row, const char *stage, const cha
 	v->has_score = true;
 	v->score = score;
 	v->threshold = threshold;
+	return v;
+}
+
+struct oc_verdict *oc_row_score_named(struct oc_row *row, struct oc_str stage, struct oc_str rule,
+                                      enum oc_result result, double score, double threshold)
+{
+	struct oc_verdict *v = verdict_add(row);
+
+	*v = (struct oc_verdict){.stage = stage,
+	                         .rule = rule,
+	                         .result = result,
+	                         .has_score = true,
+	                         .score = score,
+	                         .threshold = threshold};
 	return v;
 }
 

@@ -21,6 +21,9 @@ struct oc_verdict *oc_row_verdict(struct oc_row *row, const char *stage, const c
 struct oc_verdict *oc_row_score(struct oc_row *row, const char *stage, const char *rule,
                                 enum oc_result result, double score, double threshold,
                                 struct oc_str evidence);
+/* The same without copies and evidence: both names must live as long as the row. */
+struct oc_verdict *oc_row_score_named(struct oc_row *row, struct oc_str stage, struct oc_str rule,
+                                      enum oc_result result, double score, double threshold);
 /* Verdict OC_DROP and fate OC_REJECTED / verdict OC_UNDECIDED and fate OC_HELD. */
 void oc_row_reject(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);
 void oc_row_hold(struct oc_row *row, const char *stage, const char *rule, struct oc_str evidence);

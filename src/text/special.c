@@ -54,19 +54,21 @@ bool oc_token_plain(struct oc_str s, char out[OC_SPECIAL_MAX + 1], uint8_t from[
 	return true;
 }
 
+static bool is_letter(char c)
+{
+	return (unsigned)(c | 0x20) - 'a' < 26;
+}
+
 bool oc_token_whole(const char *s, size_t len)
 {
 	size_t from = 0, to = sizeof whole / sizeof *whole;
 
 	if (len < 2)
 		return len == 1 && *s == '\'';
-	switch (s[len - 1]) { /* nothing ends so: most chunks leave here */
-	case ',':
-	case '!':
-	case '?':
-	case '"': return false;
-	default: break;
-	}
+	if (s[len - 1] == ',' || s[len - 1] == '!' || s[len - 1] == '?' || s[len - 1] == '"')
+		return false; /* nothing ends so */
+	if (is_letter(*s) && is_letter(s[len - 1]) && !strchr("aMmOoVvw", *s))
+		return false; /* and/or, ma'am, o'clock, O_o, v_v, w/o are all */
 	while (from < to) {
 		size_t middle = (from + to) / 2;
 		int c = strcmp(s, whole[middle]);
@@ -170,6 +172,60 @@ static const struct odd {
 
 static const char *const homonyms[] = {"ill",  "its",  "hell", "shell",
                                        "shed", "were", "well", "whore"};
+
+/*
+ * Lengths (bit n: n letters) of the contractions without an apostrophe, by their last and first
+ * letter: what says of nearly every word at once that it is none. test_rules holds them against the
+ * tables above.
+ */
+#define N(n) (1u << (n))
+static const uint16_t bare[26][26] = {
+	['a' - 'a'] = {['g' - 'a'] = N(5), ['i' - 'a'] = N(3)},
+	['d' - 'a'] = {['h' - 'a'] = N(3) | N(4),
+                       ['i' - 'a'] = N(2) | N(3),
+                       ['t' - 'a'] = N(5) | N(6),
+                       ['w' - 'a'] = N(3) | N(4) | N(5) | N(6),
+                       ['y' - 'a'] = N(4)},
+	['e' - 'a'] = {['c' - 'a'] = N(6) | N(7) | N(9),
+                       ['d' - 'a'] = N(6) | N(7) | N(8),
+                       ['h' - 'a'] = N(5) | N(6) | N(7),
+                       ['i' - 'a'] = N(3) | N(4) | N(5) | N(6),
+                       ['m' - 'a'] = N(6) | N(7) | N(8) | N(9),
+                       ['n' - 'a'] = N(5) | N(8),
+                       ['o' - 'a'] = N(9),
+                       ['s' - 'a'] = N(6) | N(7) | N(8) | N(10),
+                       ['t' - 'a'] = N(6) | N(7) | N(8) | N(9),
+                       ['w' - 'a'] = N(4) | N(5) | N(6) | N(7) | N(8) | N(9),
+                       ['y' - 'a'] = N(5) | N(6) | N(7)},
+	['l' - 'a'] = {['h' - 'a'] = N(5),
+                       ['i' - 'a'] = N(4),
+                       ['t' - 'a'] = N(6) | N(7),
+                       ['w' - 'a'] = N(5) | N(6) | N(7),
+                       ['y' - 'a'] = N(4) | N(5)},
+	['m' - 'a'] = {['i' - 'a'] = N(2)},
+	['s' - 'a'] = {['h' - 'a'] = N(3) | N(4),
+                       ['s' - 'a'] = N(4),
+                       ['t' - 'a'] = N(5) | N(6),
+                       ['w' - 'a'] = N(4) | N(5) | N(6)},
+	['t' - 'a'] = {['a' - 'a'] = N(4) | N(5),
+                       ['c' - 'a'] = N(4) | N(6) | N(7),
+                       ['d' - 'a'] = N(4) | N(5) | N(6),
+                       ['h' - 'a'] = N(5) | N(6),
+                       ['i' - 'a'] = N(4),
+                       ['m' - 'a'] = N(5) | N(6) | N(7),
+                       ['n' - 'a'] = N(6),
+                       ['o' - 'a'] = N(7),
+                       ['s' - 'a'] = N(5) | N(8),
+                       ['w' - 'a'] = N(4) | N(5) | N(6) | N(7)},
+};
+#undef N
+
+bool oc_token_bare(const char *s, size_t len)
+{
+	unsigned first = (unsigned)(s[0] | 0x20) - 'a', last = (unsigned)(s[len - 1] | 0x20) - 'a';
+
+	return len <= 10 && bare[last][first] >> len & 1;
+}
 
 /* Places in s (plain, lower but for its first letter) where it is cut: 0, 1 or 2 of them. */
 unsigned oc_token_contraction(const char *s, size_t len, size_t cut[2])

@@ -17,6 +17,9 @@ bool oc_token_plain(struct oc_str s, char out[OC_SPECIAL_MAX + 1], uint8_t from[
                     size_t *len);
 /* Of plain text, NUL behind: is it one that stays one token although it holds marks? */
 bool oc_token_whole(const char *s, size_t len);
+/* Of letters only (at least one): may a contraction cut them? False is certain, and the answer for
+ * nearly every word. */
+bool oc_token_bare(const char *s, size_t len);
 /* Of plain text (no NUL needed): the number of places where a contraction is cut, 0 to 2. */
 unsigned oc_token_contraction(const char *s, size_t len, size_t cut[2]);
 

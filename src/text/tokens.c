@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include "text/marks.h"
 #include "text/special.h"
 #include "text/utf8.h"
 #include "text/view.h"
@@ -535,7 +536,7 @@ static void add_chunk(struct list *l, struct list *suffixes, struct oc_str s)
 static void add_letters(struct list *l, const char *p, size_t len)
 {
 	size_t cut[2];
-	unsigned n = len <= 10 ? oc_token_contraction(p, len, cut) : 0;
+	unsigned n = oc_token_bare(p, len) ? oc_token_contraction(p, len, cut) : 0;
 
 	if (n)
 		add_cut(l, (struct oc_str){p, len}, n + 1, cut);
@@ -543,44 +544,117 @@ static void add_letters(struct list *l, const char *p, size_t len)
 		add(l, p, len);
 }
 
-struct oc_tokens oc_text_tokens(struct oc_arena *a, struct oc_str text)
+/* May letters and a full stop be an abbreviation, or the stop stay for another reason? */
+static bool keeps_dot(const char *p, size_t len)
 {
-	const char *p = text.p, *end = text.p + text.len;
+	return len < 2 || (*p <= 'Z' && len <= 6) || p[len - 1] <= 'Z' ||
+	       (len == 2 && (memcmp(p, "co", 2) == 0 || memcmp(p, "vs", 2) == 0));
+}
+
+/* Letters that stand for themselves, then a mark or two: what the rules of add_chunk come to. */
+static bool add_marked(struct list *l, const char *p, const char *letters, const char *end)
+{
+	size_t len = (size_t)(letters - p), more = (size_t)(end - letters), mark = 1;
+
+	if (!more) {
+		add(l, p, len);
+		return true;
+	}
+	switch (*letters) {
+	case '\'': mark = more == 2 && letters[1] == 's' ? 2 : 0; break;
+	case '\xE2': mark = more == 4 && memcmp(letters, "\xE2\x80\x99s", 4) == 0 ? 4 : 0; break;
+	case '.': mark = keeps_dot(p, len) ? 0 : 1; break;
+	case ',':
+	case '!':
+	case '?': break;
+	case ')':
+		if (more == 2 && letters[1] != '.' && letters[1] != ',')
+			return false;
+		break;
+	case ';':
+	case ':':
+	case ']':
+	case '"':
+		if (more > 1)
+			return false;
+		break;
+	default: return false;
+	}
+	if (!mark || more > mark + 1 || (more > mark && *letters != ')' && letters[1] != '"'))
+		return false;
+	add(l, p, len);
+	add(l, letters, mark);
+	if (more > mark)
+		add(l, letters + 1, 1);
+	return true;
+}
+
+/*
+ * The chunks of which prose consists, without trying the rules one by one: words, with a quote or a
+ * bracket before them and a mark behind, and words joined by hyphens. False: it is none of them,
+ * and nothing was added.
+ */
+static bool add_common(struct list *l, const struct oc_marks *m, size_t from, size_t letters,
+                       size_t end)
+{
+	const char *t = m->text.p;
+	size_t word = from;
+	uint32_t n = l->n;
+
+	if (letters == from) {
+		if (t[from] != '"' && t[from] != '(')
+			return false;
+		word = from + 1;
+		letters = oc_marks_clear(m->letter, word, end);
+		if (letters - word < 2)
+			return false;
+		add(l, t + from, 1);
+	}
+	while (letters < end && t[letters] == '-' && letters - word > 1 &&
+	       !oc_token_bare(t + word, letters - word)) {
+		size_t next = letters + 1, stop = oc_marks_clear(m->letter, next, end);
+		if (stop - next < 2)
+			break;
+		add(l, t + word, letters - word);
+		add(l, t + letters, 1);
+		word = next;
+		letters = stop;
+	}
+	if (!oc_token_bare(t + word, letters - word) &&
+	    add_marked(l, t + word, t + letters, t + end))
+		return true;
+	l->n = n;
+	return false;
+}
+
+struct oc_tokens oc_text_tokens_marked(struct oc_arena *a, const struct oc_marks *m)
+{
+	struct oc_str text = m->text;
 	uint32_t cap = (uint32_t)(text.len / 5 > 1 << 16 ? 1 << 16 : text.len / 5) + 8;
 	struct list suffixes = {a, oc_arena_alloc(a, 8 * sizeof(struct oc_str)), 0, 8};
 	struct list l = {a, oc_arena_alloc(a, cap * sizeof(struct oc_str)), 0, cap};
+	size_t at = oc_marks_clear(m->space, 0, text.len);
 
-	while (p < end) {
-		const char *from = p, *letters;
-		while (p < end && is_letter((unsigned char)*p))
-			p++;
-		letters = p;
-		while (p < end) {
-			const char *here = p;
-			if ((unsigned char)*p < 0x80) {
-				if (oc_is_space_ascii((unsigned char)*p))
-					break;
-				p++;
-			} else if (oc_is_space(oc_utf8_next(&p, end))) {
-				p = here;
-				break;
-			}
-		}
-		if (p == letters && p > from)
-			add_letters(&l, from, (size_t)(p - from));
-		else if (p == letters + 1 && letters > from && *letters == ',') {
-			add_letters(&l, from, (size_t)(letters - from));
-			add(&l, letters, 1);
-		} else if (p > from)
-			add_chunk(&l, &suffixes, (struct oc_str){from, (size_t)(p - from)});
-		if (p < end) { /* white space */
-			if ((unsigned char)*p < 0x80)
-				p++;
-			else
-				oc_utf8_next(&p, end);
-		}
+	while (at < text.len) {
+		size_t end = oc_marks_set(m->space, at);
+		struct oc_str chunk = {text.p + at, end - at};
+		size_t letters = oc_marks_clear(m->letter, at, end);
+		if (letters == end)
+			add_letters(&l, chunk.p, chunk.len);
+		else if (!add_common(&l, m, at, letters, end))
+			add_chunk(&l, &suffixes, chunk);
+		at = end < text.len && !oc_marks_at(m->space, end + 1)
+		             ? end + 1
+		             : oc_marks_clear(m->space, end, text.len);
 	}
 	return (struct oc_tokens){l.word, l.n};
+}
+
+struct oc_tokens oc_text_tokens(struct oc_arena *a, struct oc_str text)
+{
+	struct oc_marks m = oc_marks_make(a, text, OC_MARKS_BEST);
+
+	return oc_text_tokens_marked(a, &m);
 }
 
 /* --------------------------------------------------------------- sentences */

@@ -24,6 +24,10 @@ struct oc_tokens {
 /* All memory from the arena. */
 struct oc_tokens oc_text_tokens(struct oc_arena *a, struct oc_str text);
 
+/* The same of a text whose bytes were looked at already. */
+struct oc_marks;
+struct oc_tokens oc_text_tokens_marked(struct oc_arena *a, const struct oc_marks *m);
+
 /*
  * Sentences of word[from..to), by spaCy's sentencizer: one ends at a token that is a single mark
  * such as . ! ? and the punctuation that follows it. The tokens must be slices of one text. O(n).

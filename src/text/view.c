@@ -12,6 +12,8 @@ struct face {
 	bool has_lower;
 	struct oc_words *words, *rouge, *fold;
 	struct oc_tokens *tokens;
+	struct oc_marks *marks;
+	size_t chars; /* SIZE_MAX = not counted */
 };
 
 struct oc_view {
@@ -343,6 +345,7 @@ static struct face *face_of(struct oc_row *row, struct oc_str field)
 			return f;
 	f = oc_arena_zalloc(row->arena, sizeof *f);
 	f->field = oc_arena_str(row->arena, field);
+	f->chars = SIZE_MAX;
 	f->next = row->view->first;
 	row->view->first = f;
 	if (!field.len)
@@ -412,12 +415,35 @@ const struct oc_words *oc_view_fold(struct oc_row *row, struct oc_str field)
 	return f->fold;
 }
 
+static const struct oc_marks *marks_of(struct oc_row *row, struct face *f)
+{
+	if (!f->marks) {
+		struct oc_marks m = oc_marks_make(row->arena, f->text, OC_MARKS_BEST);
+		f->marks = oc_arena_dup(row->arena, &m, sizeof m);
+	}
+	return f->marks;
+}
+
+const struct oc_marks *oc_view_marks(struct oc_row *row, struct oc_str field)
+{
+	return marks_of(row, face_of(row, field));
+}
+
+size_t oc_view_chars(struct oc_row *row, struct oc_str field)
+{
+	struct face *f = face_of(row, field);
+
+	if (f->chars == SIZE_MAX)
+		f->chars = marks_of(row, f)->ascii ? f->text.len : oc_utf8_count(f->text);
+	return f->chars;
+}
+
 const struct oc_tokens *oc_view_tokens(struct oc_row *row, struct oc_str field)
 {
 	struct face *f = face_of(row, field);
 
 	if (!f->tokens) {
-		struct oc_tokens tokens = oc_text_tokens(row->arena, f->text);
+		struct oc_tokens tokens = oc_text_tokens_marked(row->arena, marks_of(row, f));
 		f->tokens = oc_arena_dup(row->arena, &tokens, sizeof tokens);
 	}
 	return f->tokens;

@@ -11,6 +11,7 @@
 #define TEXT_VIEW_H
 
 #include "data/row.h"
+#include "text/marks.h"
 #include "text/tokens.h"
 
 struct oc_words {
@@ -38,6 +39,10 @@ const struct oc_words *oc_view_rouge(struct oc_row *row, struct oc_str field);
  */
 const struct oc_words *oc_view_fold(struct oc_row *row, struct oc_str field);
 
+/* Where its letters, white space and line breaks are: marks.h. */
+const struct oc_marks *oc_view_marks(struct oc_row *row, struct oc_str field);
+/* Code points. */
+size_t oc_view_chars(struct oc_row *row, struct oc_str field);
 /* Words and marks as spaCy's blank English tokenizer finds them: tokens.h. */
 const struct oc_tokens *oc_view_tokens(struct oc_row *row, struct oc_str field);
 
