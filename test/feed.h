@@ -12,6 +12,9 @@ void feed_put(const char *name, struct oc_str bytes);
 /* The whole file; release with oc_buf_fini. */
 struct oc_buf feed_get(const char *name);
 
+/* Given to sources that need one; NULL until a test sets it. */
+extern struct oc_ctx *feed_ctx;
+
 /* All rows of a source, parsed, in one list. */
 struct feed {
 	const struct oc_source_def *def;

@@ -2,8 +2,10 @@
 
 #include "base/helper.h"
 #include "llm/llama_child.h"
+#include "pipe/duck_child.h"
 
 static const struct oc_helper_def helpers[] = {
+	{"duckdb", oc_duck_child},
 	{"llama", oc_llama_child},
 };
 

@@ -22,12 +22,15 @@
 #include "base/proc.h"
 #include "cli/verb.h"
 #include "llm/gguf_file.h"
+#include "pipe/duck_abi.h"
 #include "plan/plan.h"
 
 #define DISK_LOW 1e9 /* bytes; less than this is worth a warning */
 
 static const struct oc_flag flags[] = {
-	{.name = "fix", .type = OC_OPT_BOOL, .help = "fetch the local model and its library"},
+	{.name = "fix",
+         .type = OC_OPT_BOOL,
+         .help = "fetch the local model, its library, and DuckDB's for Parquet"},
 	{.name = "yes", .letter = 'y', .type = OC_OPT_BOOL, .help = "do not ask before a download"},
 	{0},
 };
@@ -118,6 +121,18 @@ static void local_model(struct page *p)
 		line(p, MISSING, "local model", "the default model is not there: %s", err.msg);
 }
 
+/* Not missing: a plan that asks for Parquet says so itself. */
+static void parquet(struct page *p)
+{
+	char found[512];
+	struct oc_err err = {0};
+
+	if (oc_duck_find(found, &err) == 0)
+		line(p, FINE, "parquet", "%s", found);
+	else
+		line(p, NOTE, "parquet", "%s", err.msg);
+}
+
 static void folders(struct page *p)
 {
 	struct statvfs fs;
@@ -199,11 +214,10 @@ static int keys(struct page *p, struct oc_cli *cli, struct oc_err *err)
 	return 0;
 }
 
-/* setup/model.sh lies beside the build, or in share/outcross of an installation. */
-static bool find_setup(char out[512])
+/* The scripts of setup/ lie beside the build, or in share/outcross of an installation. */
+static bool find_setup(const char *script, char out[512])
 {
-	static const char *const places[] = {"../../setup/model.sh",
-	                                     "../share/outcross/setup/model.sh"};
+	static const char *const places[] = {"../../setup", "../share/outcross/setup"};
 	char self[400];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
@@ -212,23 +226,23 @@ static bool find_setup(char out[512])
 	self[n] = '\0';
 	*strrchr(self, '/') = '\0';
 	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-		snprintf(out, 512, "%s/%s", self, places[i]);
+		snprintf(out, 512, "%s/%s/%s", self, places[i], script);
 		if (access(out, R_OK) == 0)
 			return true;
 	}
 	return false;
 }
 
-static int fix(struct oc_cli *cli, struct oc_err *err)
+static int run_setup(struct oc_cli *cli, const char *name, struct oc_err *err)
 {
 	char script[512], how[64];
 	int status, fds[3] = {STDIN_FILENO, STDERR_FILENO, STDERR_FILENO};
 	pid_t pid;
 
-	if (!find_setup(script))
+	if (!find_setup(name, script))
 		return oc_fail(err, OC_MISSING, "doctor",
-		               "setup/model.sh is not beside this program; run it from the source "
-		               "tree");
+		               "setup/%s is not beside this program; run it from the source tree",
+		               name);
 	const char *argv[] = {"/bin/bash", script, oc_arg_bool(cli, "yes") ? "--yes" : NULL, NULL};
 	if (oc_proc_spawn(&pid, argv, fds, 3, err) < 0)
 		return -1;
@@ -245,6 +259,11 @@ static int fix(struct oc_cli *cli, struct oc_err *err)
 	return oc_fail(err, OC_MISSING, script, "%s; its last lines say why", how);
 }
 
+static int fix(struct oc_cli *cli, struct oc_err *err)
+{
+	return run_setup(cli, "model.sh", err) || run_setup(cli, "parquet.sh", err) ? -1 : 0;
+}
+
 static int run(struct oc_cli *cli, struct oc_err *err)
 {
 	struct page p = {0};
@@ -256,6 +275,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	libraries(&p);
 	machine(&p, cli);
 	local_model(&p);
+	parquet(&p);
 	sandbox(&p);
 	folders(&p);
 	if (keys(&p, cli, err) < 0)
@@ -267,8 +287,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		oc_buf_str(&out, oc_buf_view(&p.text));
 		if (p.missing)
 			oc_buf_puts(&out,
-			            "\n`outcross doctor --fix` fetches the local model and its "
-			            "library; endpoints need neither.\n");
+			            "\n`outcross doctor --fix` fetches the local model and the "
+			            "libraries; endpoints need none of them.\n");
 	}
 	rc = oc_cli_out(&out, err);
 	if (rc == 0 && p.missing)

@@ -213,9 +213,10 @@ static int choose_source(struct export *x, struct oc_err *err)
 		return oc_fail(err, OC_USAGE, "export",
 		               "CSV needs the names of all columns first: give a file, not "
 		               "standard input");
-	x->def = oc_source_find(ends(in, ".csv") || ends(in, ".csv.gz") || ends(in, ".csv.zst")
-	                                ? OC_LIT("csv")
-	                                : OC_LIT("jsonl"));
+	bool csv = ends(in, ".csv") || ends(in, ".csv.gz") || ends(in, ".csv.zst");
+	x->def = oc_source_find(csv                    ? OC_LIT("csv")
+	                        : ends(in, ".parquet") ? OC_LIT("parquet")
+	                                               : OC_LIT("jsonl"));
 	if (!x->def)
 		return oc_fail(err, OC_USAGE, in, "sources of this type are not built in");
 	oc_buf_puts(&json, "{\"path\":");

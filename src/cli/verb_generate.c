@@ -85,6 +85,7 @@ static int write_sources(struct oc_cli *cli, struct oc_buf *b, struct oc_err *er
 	for (unsigned i = 0; (file = oc_arg_many(cli, "from", i)); i++) {
 		struct oc_str s = oc_str(file);
 		const char *type = ends(s, ".csv") || ends(s, ".csv.gz") ? "csv"
+		                   : ends(s, ".parquet")                 ? "parquet"
 		                   : ends(s, ".txt") || ends(s, ".md")   ? "text"
 		                                                         : "jsonl";
 		oc_buf_puts(b, i ? ",\"" : "\"");

@@ -33,7 +33,11 @@ static const char *type_of(const char *path)
 {
 	static const struct {
 		const char *end, *type;
-	} ends[] = {{".csv", "csv"}, {".tsv", "csv"}, {".txt", "text"}, {".md", "text"}};
+	} ends[] = {{".csv", "csv"},
+	            {".tsv", "csv"},
+	            {".txt", "text"},
+	            {".md", "text"},
+	            {".parquet", "parquet"}};
 	struct oc_str s = oc_str(path);
 	FILE *f;
 	int c;

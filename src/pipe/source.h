@@ -29,13 +29,14 @@ struct oc_input {
 };
 
 /*
- * The inputs of a file-reading source (oc_source_jsonl, _csv, _text), in reading order; their
- * number, or 0 for any other source. Valid until the source is closed. Call between two `next`.
+ * The inputs of a file-reading source (oc_source_jsonl, _csv, _text, _parquet), in reading order;
+ * their number, or 0 for any other source. Valid until the source is closed. Call between two
+ * `next`.
  */
 uint32_t oc_source_inputs(const struct oc_source_def *def, void *self,
                           const struct oc_input **inputs);
 
-extern const struct oc_source_def oc_source_jsonl, oc_source_csv, oc_source_text;
+extern const struct oc_source_def oc_source_jsonl, oc_source_csv, oc_source_text, oc_source_parquet;
 
 /* ---------------------------------------------------- for the sources themselves */
 

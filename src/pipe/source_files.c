@@ -154,7 +154,8 @@ struct oc_str oc_files_keep(struct oc_files *f, struct oc_str s)
 uint32_t oc_source_inputs(const struct oc_source_def *def, void *self,
                           const struct oc_input **inputs)
 {
-	if (!self || (def != &oc_source_jsonl && def != &oc_source_csv && def != &oc_source_text))
+	if (!self || (def != &oc_source_jsonl && def != &oc_source_csv && def != &oc_source_text &&
+	              def != &oc_source_parquet))
 		return 0;
 	struct oc_files *f = *(struct oc_files **)self;
 	*inputs = f->inputs;

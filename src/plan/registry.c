@@ -23,7 +23,7 @@
 	X(substring)                                                                               \
 	X(words)
 
-#define OC_SOURCES(X) X(csv) X(jsonl) X(text)
+#define OC_SOURCES(X) X(csv) X(jsonl) X(parquet) X(text)
 
 #define OC_MODELS(X) X(ngram)
 

@@ -202,6 +202,8 @@ static const char *type_by_name(struct oc_str path)
 		return "csv";
 	if (ends(path, ".txt") || ends(path, ".md"))
 		return "text";
+	if (ends(path, ".parquet"))
+		return "parquet";
 	if (ends(path, ".jsonl") || ends(path, ".ndjson") || ends(path, ".json"))
 		return "jsonl";
 	return NULL;

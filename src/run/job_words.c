@@ -139,6 +139,8 @@ static const struct oc_source_def *kind_of(const char *path, struct oc_err *err)
 		s.len -= 4;
 	if (ends(s, ".csv"))
 		kind = "csv";
+	else if (ends(s, ".parquet"))
+		kind = "parquet";
 	const struct oc_source_def *def = oc_source_find(oc_str(kind));
 	if (!def)
 		oc_fail(err, OC_MISSING, path, "this build cannot read %s files", kind);
