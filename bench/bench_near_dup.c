@@ -1,7 +1,8 @@
 /*
  * bench_near_dup: 200,000 documents of 220 words, one in ten a near copy of an earlier one, through
  * the stage near_dup as a plan runs it (pass, spill, sort, pass), against hashing the same bytes
- * once with XXH3 on one thread. The first argument is another number of documents.
+ * once with XXH3 on one thread. The first argument is another number of documents; with a second
+ * one the documents are only written there, one a line, for other programs.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,26 @@ out:
 	return rc;
 }
 
+static int write_rows(const char *path, const struct oc_rng *rng, uint64_t n)
+{
+	FILE *f = fopen(path, "w");
+	struct oc_buf b = {0};
+
+	for (uint64_t i = 0; f && i < n; i++) {
+		b.len = 0;
+		make_row(rng, i, &b);
+		oc_buf_putc(&b, '\n');
+		if (fwrite(b.p, 1, b.len, f) != b.len)
+			break;
+	}
+	oc_buf_fini(&b);
+	if (!f || ferror(f) || fclose(f)) {
+		perror(path);
+		return 1;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 200000, sum = 0;
@@ -156,6 +177,8 @@ int main(int argc, char **argv)
 	oc_rng_init(&rng, 1, "bench/near_dup");
 	for (unsigned i = 0; i < VOCABULARY; i++)
 		vocabulary[i] = oc_arena_printf(a, "w%x", i * 2654435761u >> (8 + i % 12));
+	if (argc > 2)
+		return write_rows(argv[2], &rng, n);
 	for (uint64_t i = 0; i < n; i++) {
 		starts[i] = text.len;
 		make_row(&rng, i, &text);

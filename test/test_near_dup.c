@@ -123,7 +123,7 @@ static void decides_as_the_judge(void **state)
 	open_with(&d, "{bands: 64, rows: 1, threshold: 0.6, cap: 100000}");
 	struct oc_spill *spill = observe(&d, N, 1 << 20, text_of, NULL);
 	oc_near_dup_about(d.self, &d.ctx, &name, &opts);
-	assert_int_equal(oc_dups_open(&dups, d.ctx, name, &opts, spill, &err), 0);
+	assert_int_equal(oc_dups_open(&dups, d.ctx, name, &opts, NULL, 0, spill, 1 << 20, &err), 0);
 	assert_int_equal(dups.row_n, N);
 	oc_dups_judge(&dups, witness);
 	oc_dups_close(&dups);

@@ -10,6 +10,11 @@ uint64_t oc_hash64(const void *p, size_t len, uint64_t seed)
 	return XXH3_64bits_withSeed(p, len, seed);
 }
 
+uint64_t oc_xxh64(const void *p, size_t len)
+{
+	return XXH64(p, len, 0);
+}
+
 struct oc_hash128 oc_hash128(const void *p, size_t len)
 {
 	XXH128_hash_t h = XXH3_128bits(p, len);

@@ -10,6 +10,8 @@ struct oc_hash128 {
 };
 
 uint64_t oc_hash64(const void *p, size_t len, uint64_t seed);
+/* XXH64 (the older function) with seed 0: where others' hashes must be met. */
+uint64_t oc_xxh64(const void *p, size_t len);
 struct oc_hash128 oc_hash128(const void *p, size_t len);
 void oc_hash128_hex(struct oc_hash128 h, char out[33]); /* 32 digits and a NUL, big end first */
 bool oc_hash128_parse(struct oc_str hex, struct oc_hash128 *h); /* and back; false: not 32 digits */

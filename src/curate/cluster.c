@@ -66,22 +66,22 @@ int oc_cluster_rows(void *near_dup, struct oc_spill *spill, uint64_t row_n, uint
 	oc_near_dup_about(near_dup, &ctx, &name, &opts);
 	for (uint64_t i = 0; i < row_n; i++)
 		cluster[i] = i;
-	if (oc_dups_open(&c.dups, ctx, name, &opts, spill, err))
+	if (oc_dups_open(&c.dups, ctx, name, &opts, NULL, 0, spill, oc_spill_memory(spill), err))
 		goto out;
 	c.parent = oc_alloc(((size_t)c.dups.row_n + 1) * sizeof *c.parent);
 	c.reps = oc_alloc(opts.cap * sizeof *c.reps);
 	for (uint32_t i = 0; i < c.dups.row_n; i++)
 		c.parent[i] = i;
-	if (oc_dups_runs(&c.dups, oc_spill_memory(spill), member, &c, err))
+	if (oc_dups_runs(&c.dups, 0, 1, oc_spill_memory(spill), member, &c, err))
 		goto out;
 	for (uint32_t i = 0; i < c.dups.row_n; i++) {
-		uint64_t number = c.dups.rows[i].number;
+		uint64_t number = oc_dups_at(&c.dups, i).number;
 		if (number >= row_n) {
 			oc_fail(err, OC_INTERNAL, name, "row %llu of %llu was observed",
 			        (unsigned long long)number, (unsigned long long)row_n);
 			goto out;
 		}
-		cluster[number] = c.dups.rows[root_of(c.parent, i)].number;
+		cluster[number] = oc_dups_at(&c.dups, root_of(c.parent, i)).number;
 	}
 	if (c.capped)
 		oc_log(ctx, OC_LOG_WARN,

@@ -28,6 +28,7 @@ struct run {
 	struct oc_sink out, rejected, verdicts;
 	struct oc_thresholds thresholds;
 	struct oc_mix *mix;
+	uint64_t memory; /* what one stage that compares rows may hold */
 
 	/* the pass at work */
 	unsigned at;                /* source being read */
@@ -209,7 +210,7 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 	if (observes) {
 		steps[n - 1].role = OC_OBSERVE;
 		spill = oc_spill_open(r->ctx, r->work, r->steps[last].name,
-		                      r->steps[last].def->stream_n, job->memory, err);
+		                      r->steps[last].def->stream_n, r->memory, err);
 		if (!spill)
 			goto out;
 		steps[n - 1].spill = spill;
@@ -384,15 +385,15 @@ static int steps_open(struct run *r, struct oc_err *err)
 				oc_arena_printf(r->arena, "%s%u", r->steps[i].def->name, twins).p;
 		keepers += r->steps[i].def->kind != OC_STAGE_ROW;
 	}
+	r->memory = (job->memory ? job->memory : r->ctx->memory) / (keepers ? keepers : 1);
 	for (unsigned i = 0; i < job->stage_n; i++) {
-		uint64_t memory = job->memory ? job->memory : r->ctx->memory;
 		struct oc_env env = {.size = sizeof env,
 		                     .ctx = r->ctx,
 		                     .name = r->steps[i].name,
 		                     .base_dir = ".",
 		                     .work_dir = r->work,
 		                     .seed = job->seed,
-		                     .memory = memory / (keepers ? keepers : 1)};
+		                     .memory = r->memory};
 		if (r->steps[i].def->open(&r->steps[i].self, &env, r->steps[i].opts, err))
 			return oc_fail_in(err, r->steps[i].name);
 	}

@@ -14,7 +14,7 @@ done >all.jsonl
 head -n 150 all.jsonl >old.jsonl
 tail -n +151 all.jsonl >new.jsonl
 
-for stage in novelty; do
+for stage in novelty near_dup; do
 	"$OUTCROSS" curate old.jsonl new.jsonl --do $stage -o whole.jsonl -q
 	"$OUTCROSS" curate old.jsonl --do $stage -o first.jsonl -q
 	"$OUTCROSS" index build old.jsonl --for $stage -o $stage.index -q
