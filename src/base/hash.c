@@ -70,3 +70,47 @@ void oc_hasher_free(struct oc_hasher *h)
 {
 	XXH3_freeState((XXH3_state_t *)h);
 }
+
+static uint64_t rotl(uint64_t x, unsigned n)
+{
+	return x << n | x >> (64 - n);
+}
+
+static void sip_round(uint64_t v[4])
+{
+	v[0] += v[1], v[2] += v[3];
+	v[1] = rotl(v[1], 13) ^ v[0], v[3] = rotl(v[3], 16) ^ v[2];
+	v[0] = rotl(v[0], 32);
+	v[2] += v[1], v[0] += v[3];
+	v[1] = rotl(v[1], 17) ^ v[2], v[3] = rotl(v[3], 21) ^ v[0];
+	v[2] = rotl(v[2], 32);
+}
+
+uint64_t oc_siphash(const uint64_t key[2], const void *p, size_t len)
+{
+	uint64_t v[4] = {key[0] ^ 0x736F6D6570736575u, key[1] ^ 0x646F72616E646F6Du,
+	                 key[0] ^ 0x6C7967656E657261u, key[1] ^ 0x7465646279746573u};
+	const unsigned char *b = p;
+	uint64_t m;
+
+	for (size_t i = 0; i <= len; i += 8) {
+		bool last = len - i < 8;
+		m = 0;
+		if (last) {
+			memcpy(&m, b + i, len - i);
+			m |= (uint64_t)(len & 255) << 56;
+		} else {
+			memcpy(&m, b + i, 8);
+		}
+		v[3] ^= m;
+		sip_round(v);
+		sip_round(v);
+		v[0] ^= m;
+		if (last)
+			break;
+	}
+	v[2] ^= 0xFF;
+	for (int i = 0; i < 4; i++)
+		sip_round(v);
+	return v[0] ^ v[1] ^ v[2] ^ v[3];
+}

@@ -23,4 +23,8 @@ void oc_hasher_add(struct oc_hasher *h, const void *p, size_t len);
 struct oc_hash128 oc_hasher_get(const struct oc_hasher *h);
 void oc_hasher_free(struct oc_hasher *h);
 
+/* SipHash-2-4 (Aumasson and Bernstein, Indocrypt 2012): who has no key learns nothing from it. For
+ * masks; everything else takes the faster ones above. */
+uint64_t oc_siphash(const uint64_t key[2], const void *p, size_t len);
+
 #endif

@@ -152,6 +152,19 @@ static size_t end_of_members(struct oc_str raw, bool *any)
 	return end;
 }
 
+int oc_row_replace(struct oc_row *row, struct oc_str raw, struct oc_err *err)
+{
+	yyjson_val *root = oc_json_parse(row->arena, raw, err);
+
+	if (!root || !yyjson_is_obj(root))
+		return oc_fail(err, OC_INTERNAL, NULL, "the new value is not JSON");
+	row->raw = oc_arena_str(row->arena, raw);
+	row->root = root;
+	row->view = NULL;
+	row->changed = true;
+	return 0;
+}
+
 int oc_row_set(struct oc_row *row, struct oc_str key, struct oc_str value, struct oc_err *err)
 {
 	struct oc_str old, compact = value;
@@ -186,17 +199,9 @@ int oc_row_set(struct oc_row *row, struct oc_str key, struct oc_str value, struc
 		oc_buf_str(&b, compact);
 		oc_buf_add(&b, row->raw.p + at, row->raw.len - at);
 	}
-	yyjson_val *root = oc_json_parse(row->arena, oc_buf_view(&b), err);
-	if (!root || !yyjson_is_obj(root)) {
-		oc_fail(err, OC_INTERNAL, NULL, "the new value is not JSON");
+	rc = oc_row_replace(row, oc_buf_view(&b), err);
+	if (rc)
 		oc_fail_in(err, "setting a row's member");
-		goto out;
-	}
-	row->raw = oc_arena_str(row->arena, oc_buf_view(&b));
-	row->root = root;
-	row->view = NULL;
-	row->changed = true;
-	rc = 0;
 out:
 	oc_buf_fini(&b);
 	oc_buf_fini(&v);

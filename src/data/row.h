@@ -14,6 +14,9 @@ bool oc_row_field(const struct oc_row *row, struct oc_str path, struct oc_str *o
  */
 int oc_row_set(struct oc_row *row, struct oc_str key, struct oc_str value, struct oc_err *err);
 
+/* The whole row anew: `raw` is an object's text in one line. Parses it and forgets the view. */
+int oc_row_replace(struct oc_row *row, struct oc_str raw, struct oc_err *err);
+
 /* Appends a verdict. `evidence` is a JSON value's text or empty. Strings are copied. */
 struct oc_verdict *oc_row_verdict(struct oc_row *row, const char *stage, const char *rule,
                                   enum oc_result result, struct oc_str evidence);

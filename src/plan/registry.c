@@ -19,6 +19,7 @@
 	X(math)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
+	X(pii)                                                                                     \
 	X(schema)                                                                                  \
 	X(substring)                                                                               \
 	X(words)
