@@ -322,6 +322,17 @@ struct oc_stage_def {
 	 * last row): writes what it knows of them to an index (index/disk.h) that the same stage
 	 * can be given later as `against:`. NULL: it keeps none. */
 	int (*index)(void *self, struct oc_spill *spill, const char *path, struct oc_err *err);
+
+	/*
+	 * Any kind, may be NULL: what the stage learned over all rows, for the report. Appends one
+	 * JSON object, or nothing; src/data/facts.h says what stands in it and builds it. Called
+	 * once, on one thread: of a whole stage after `resolve`; of an ordered stage at the end of
+	 * its pass, when its state holds all rows (`restore` has brought back those of earlier
+	 * sittings); of a row or call stage at the end of its pass too, but such a stage holds
+	 * nothing of rows: their figures are made of its verdicts. Equal rows must give equal
+	 * bytes, at any thread count.
+	 */
+	int (*facts)(void *self, struct oc_buf *out, struct oc_err *err);
 };
 
 /* -------------------------------------------------------------- 3. oc_model */

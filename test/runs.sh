@@ -41,13 +41,19 @@ stop_server() { # VAR
 	local pid=${1}_PID
 	kill "${!pid}" && wait "${!pid}" 2>/dev/null || true
 }
-# What a run promises to be the same in every run of a plan: data, lineage, what fell.
+# What a run promises to be the same in every run of a plan: data, lineage, what fell, what the
+# stages measured.
 same_run() { # A B
 	local a b
 	a=$(cd "$1" && ls -d out/data/* out/lineage/* rejected-* held-* unused-* 2>/dev/null || true)
 	b=$(cd "$2" && ls -d out/data/* out/lineage/* rejected-* held-* unused-* 2>/dev/null || true)
 	[ -n "$a" ] && [ "$a" = "$b" ] || { echo "other files: $a / $b"; return 1; }
 	for f in $a; do cmp "$1/$f" "$2/$f" || return 1; done
+	python3 - "$1" "$2" <<'END'
+import json, sys
+one, other = [json.load(open(f"{d}/report.json", encoding="utf-8"))["stages"] for d in sys.argv[1:]]
+sys.exit(f"the stages measured something else: {one} / {other}" if json.dumps(one) != json.dumps(other) else 0)
+END
 }
 # Requests that reached a server, and good replies written whole.
 asked() { grep -c '^ask' "$1" || true; }

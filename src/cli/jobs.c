@@ -3,6 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "data/json.h"
+#include "report/report.h"
+
 const struct oc_flag oc_job_flags[] = {
 	{.name = "do",
          .type = OC_OPT_STRS,
@@ -47,6 +50,7 @@ const struct oc_flag oc_job_flags[] = {
 struct talk {
 	struct oc_cli *cli;
 	double start;
+	struct oc_buf facts; /* objects, comma between */
 };
 
 static void progress(void *user, const struct oc_tally *t)
@@ -65,20 +69,34 @@ static void progress(void *user, const struct oc_tally *t)
 	oc_progress_show(&talk->cli->progress, text);
 }
 
+static void facts(void *user, struct oc_str json)
+{
+	struct talk *talk = user;
+
+	if (talk->facts.len)
+		oc_buf_putc(&talk->facts, ',');
+	oc_buf_str(&talk->facts, json);
+}
+
+/* Line by line: the last newline is the log's own. */
+static void log_lines(struct oc_cli *cli, struct oc_str text)
+{
+	while (text.len) {
+		const char *end = memchr(text.p, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.p) : text.len;
+		oc_log(cli->ctx, OC_LOG_INFO, "%.*s", (int)len, text.p);
+		len += end != NULL;
+		text.p += len;
+		text.len -= len;
+	}
+}
+
 static void show_mix(void *user, struct oc_str table, struct oc_str json)
 {
 	struct talk *talk = user;
 
 	(void)json;
-	/* Line by line: the last newline is the log's own. */
-	while (table.len) {
-		const char *end = memchr(table.p, '\n', table.len);
-		size_t len = end ? (size_t)(end - table.p) : table.len;
-		oc_log(talk->cli->ctx, OC_LOG_INFO, "%.*s", (int)len, table.p);
-		len += end != NULL;
-		table.p += len;
-		table.len -= len;
-	}
+	log_lines(talk->cli, table);
 }
 
 static int by_count(const void *a, const void *b)
@@ -134,16 +152,35 @@ static void summary(struct oc_cli *cli, const struct oc_tally *t, double seconds
 	oc_buf_fini(&b);
 }
 
+/* What the stages measured: sentences and figures; tables and the rest are in --json. */
+static void say_facts(struct talk *talk)
+{
+	struct oc_arena *a = oc_arena_new();
+	struct oc_buf array = {0}, text = {0};
+	struct oc_err err = {0};
+
+	oc_buf_putc(&array, '[');
+	oc_buf_str(&array, oc_buf_view(&talk->facts));
+	oc_buf_putc(&array, ']');
+	oc_report_stages(&text, oc_json_parse(a, oc_buf_view(&array), &err), true);
+	log_lines(talk->cli, oc_buf_view(&text));
+	oc_buf_fini(&text);
+	oc_buf_fini(&array);
+	oc_arena_free(a);
+}
+
 /* One object; on stdout unless rows are there. */
-static int summary_json(const struct oc_cli *cli, const struct oc_tally *t, double seconds,
-                        bool rows_on_stdout, struct oc_err *err)
+static int summary_json(const struct oc_cli *cli, const struct oc_tally *t, struct oc_str stages,
+                        double seconds, bool rows_on_stdout, struct oc_err *err)
 {
 	struct oc_buf b = {0};
 	int rc = 0;
 
 	oc_buf_printf(&b, "{\"verb\":\"%s\",\"ledger\":", cli->verb->name);
 	oc_tally_write(&b, t);
-	oc_buf_puts(&b, ",\"seconds\":");
+	oc_buf_puts(&b, ",\"stages\":[");
+	oc_buf_str(&b, stages);
+	oc_buf_puts(&b, "],\"seconds\":");
 	oc_buf_double(&b, seconds);
 	oc_buf_puts(&b, "}\n");
 	if (rows_on_stdout)
@@ -166,7 +203,7 @@ static const char *const *many(const struct oc_cli *cli, const char *name, unsig
 
 int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 {
-	struct talk talk = {cli, oc_now()};
+	struct talk talk = {.cli = cli, .start = oc_now()};
 	struct oc_tally tally = {0};
 	const char *out = oc_arg_str(cli, "output", "-");
 	struct oc_job job = {
@@ -183,6 +220,7 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 		.memory = mix ? 0 : (uint64_t)oc_arg_num(cli, "memory", 0),
 		.user = &talk,
 		.progress = progress,
+		.facts = facts,
 		.show_mix = show_mix,
 	};
 	bool rows_on_stdout = strcmp(out, "-") == 0 && !job.dry;
@@ -201,10 +239,13 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 		        rows_on_stdout ? "what was written before is whole lines"
 		                       : "no file was written");
 	} else if (!rc && cli->json) {
-		rc = summary_json(cli, &tally, seconds, rows_on_stdout, err);
+		rc = summary_json(cli, &tally, oc_buf_view(&talk.facts), seconds, rows_on_stdout,
+		                  err);
 	} else if (!rc) {
+		say_facts(&talk);
 		summary(cli, &tally, seconds);
 	}
+	oc_buf_fini(&talk.facts);
 	free((void *)(uintptr_t)job.stages);
 	free((void *)(uintptr_t)job.origins);
 	oc_tally_fini(&tally);

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "curate/copies.h"
+#include "data/facts.h"
 #include "data/row.h"
 #include "text/view.h"
 
@@ -48,6 +49,8 @@ struct copies {
 	uint64_t result_n;
 	const char *keys;
 	const struct piece *pieces;
+	struct group *groups; /* (group_n) what was found, summed */
+	uint32_t group_n;
 };
 
 struct scratch {
@@ -119,6 +122,7 @@ static void close_copies(void *self)
 		return;
 	oc_spill_close(s->out);
 	oc_arena_free(s->arena);
+	free(s->groups);
 	free(s->name);
 	free(s);
 }
@@ -277,22 +281,65 @@ static void tally(struct resolver *r, uint32_t row, const struct oc_copied *foun
 	oc_buf_fini(&depth);
 }
 
-static void print_figures(const struct resolver *r)
+/* Groups of one kind, side by side. */
+static void table(const struct copies *s, struct oc_facts *f, const char *title,
+                  const char *const *kinds, unsigned kind_n)
 {
-	const struct copies *s = r->stage;
+	static const struct oc_fact_column columns[] = {
+		{"rows", NULL},
+		{"number", "rows"},
+		{"with a span", "share"},
+		{"findings", "rows"},
+		{"findings", "share"},
+		{"bytes copied", "share"},
+		{"mean longest", "bytes"},
+		{"longest", "bytes"},
+	};
 
-	for (uint32_t i = 0; i < r->group_n; i++) {
-		const struct group *g = &r->groups[i];
-		oc_log(s->ctx, OC_LOG_INFO,
-		       "%s: %s%s%.*s: %llu rows, %.2f %% share a span of %u bytes or more, %.2f %% "
-		       "of their bytes, longest %u, mean longest %.1f, %llu findings (%.2f %%)",
-		       s->name, g->what, g->value.len ? " " : "", OC_ARG(g->value),
-		       (unsigned long long)g->row_n,
-		       100 * (double)g->with_span_n / (double)g->row_n, s->opts.min_span,
-		       g->bytes ? 100 * (double)g->covered / (double)g->bytes : 0, g->longest,
-		       (double)g->longest_sum / (double)g->row_n, (unsigned long long)g->finding_n,
-		       100 * (double)g->finding_n / (double)g->row_n);
-	}
+	oc_facts_table(f, title, columns, sizeof columns / sizeof *columns);
+	for (unsigned k = 0; k < kind_n; k++)
+		for (uint32_t i = 0; i < s->group_n; i++) {
+			const struct group *g = &s->groups[i];
+			struct oc_buf name = {0};
+			if (strcmp(g->what, kinds[k]) != 0)
+				continue;
+			oc_buf_printf(&name, "%s%s%.*s", g->what, g->value.len ? " " : "",
+			              OC_ARG(g->value));
+			oc_facts_cell(f, oc_buf_view(&name));
+			oc_buf_fini(&name);
+			oc_facts_num(f, (double)g->row_n);
+			oc_facts_num(f, (double)g->with_span_n / (double)g->row_n);
+			oc_facts_num(f, (double)g->finding_n);
+			oc_facts_num(f, (double)g->finding_n / (double)g->row_n);
+			oc_facts_num(f, g->bytes ? (double)g->covered / (double)g->bytes : 0);
+			oc_facts_num(f, (double)g->longest_sum / (double)g->row_n);
+			oc_facts_num(f, g->longest);
+		}
+}
+
+static int facts(void *self, struct oc_buf *out, struct oc_err *err)
+{
+	static const char *const whole[] = {"all judged", "real reference"};
+	static const char *const parts[] = {"depth", "model", "recipe"};
+	const struct copies *s = self;
+	struct oc_facts f = {0};
+	uint64_t judged = 0, with = 0;
+
+	(void)err;
+	for (uint32_t i = 0; i < s->group_n; i++)
+		if (strcmp(s->groups[i].what, whole[0]) == 0) {
+			judged = s->groups[i].row_n;
+			with = s->groups[i].with_span_n;
+		}
+	oc_facts_title(&f, "What synthetic rows copied from real ones");
+	oc_facts_lead(&f,
+	              "%llu of %llu judged rows share a run of %u bytes or more with a real row.",
+	              (unsigned long long)with, (unsigned long long)judged, s->opts.min_span);
+	table(s, &f, "judged rows, and real rows against other real rows", whole, 2);
+	if (judged)
+		table(s, &f, "judged rows by generation depth, model and recipe", parts, 3);
+	oc_facts_write(&f, out);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- resolving */
@@ -370,6 +417,8 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	int rc = -1;
 
 	oc_spill_close(s->out);
+	free(s->groups);
+	s->groups = NULL;
 	s->out = oc_spill_open(s->ctx, oc_spill_dir(spill), "copies.out", 3, memory / 16, err);
 	if (!s->out)
 		return -1;
@@ -393,7 +442,9 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	if (oc_spill_map(s->out, 2, &out, err))
 		goto out;
 	s->pieces = (const void *)out.p;
-	print_figures(&r);
+	s->groups = r.groups;
+	s->group_n = r.group_n;
+	r.groups = NULL;
 	rc = 0;
 out:
 	oc_copies_close(&r.copies);
@@ -512,4 +563,5 @@ const struct oc_stage_def oc_stage_copies = {
 	.observe = observe,
 	.resolve = resolve,
 	.apply = apply,
+	.facts = facts,
 };

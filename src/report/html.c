@@ -291,3 +291,10 @@ const char oc_html_style[] =
 	".warn{border-left:4px solid var(--bad);padding:.2rem 0 .2rem .8rem}"
 	"@media(max-width:34rem){.bar{grid-template-columns:1fr "
 	"auto}.bar-track{grid-column:1/-1;grid-row:2}}";
+
+const char oc_html_style_more[] =
+	"h4{font-size:.95rem;margin:1.2rem 0 .2rem}h3{margin:1.6rem 0 .2rem}"
+	"rect.synthetic{fill:var(--synthetic)}rect.held_out{fill:var(--held)}"
+	".threshold{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}"
+	".said{margin:0;white-space:pre-wrap}"
+	"mark{background:rgba(200,105,35,.28);color:inherit;border-radius:.15rem}";

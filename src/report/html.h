@@ -25,6 +25,6 @@ void oc_html_lines(struct oc_buf *b, const char *title, const char *x_title, con
 void oc_html_bar(struct oc_buf *b, const char *css, struct oc_str label, double share,
                  const char *value);
 
-extern const char oc_html_style[];
+extern const char oc_html_style[], oc_html_style_more[]; /* C allows 4095 bytes in a string */
 
 #endif

@@ -31,6 +31,7 @@ static void head(struct oc_buf *b, yyjson_val *f)
 	oc_html_text(b, name);
 	oc_buf_puts(b, " · Outcross</title><style>");
 	oc_buf_puts(b, oc_html_style);
+	oc_buf_puts(b, oc_html_style_more);
 	oc_buf_puts(
 		b,
 		"</style></head><body><main>\n<header><p class=\"soft\">Outcross report</p><h1>");
@@ -80,7 +81,7 @@ static void founders(struct oc_buf *b, yyjson_val *f)
 		oc_buf_puts(b, "</code></p>\n");
 	}
 	oc_buf_puts(b, "<nav><a href=\"#flow\">flow</a><a href=\"#rows\">origin and depth</a>"
-	               "<a href=\"#lengths\">lengths</a><a href=\"#cost\">cost</a>"
+	               "<a href=\"#lengths\">lengths</a><a href=\"#stages\">stages</a><a href=\"#cost\">cost</a>"
 	               "<a href=\"#recipes\">recipes</a><a href=\"#people\">people</a>"
 	               "<a href=\"#rehearsal\">rehearsal</a><a href=\"#examples\">examples</a>"
 	               "<a href=\"#fallen\">what fell</a><a href=\"#sources\">sources</a></nav>\n");
@@ -94,6 +95,7 @@ int oc_report_html(struct oc_buf *b, yyjson_val *facts, struct oc_err *err)
 	oc_section_flow(b, facts);
 	oc_section_rows(b, facts);
 	oc_section_lengths(b, facts);
+	oc_section_stages(b, facts);
 	oc_section_cost(b, facts);
 	oc_section_recipes(b, facts);
 	oc_section_people(b, facts);

@@ -14,6 +14,8 @@
  *               files: [{file, bytes, rows, hash}]}]
  *   models    [{name, type, depth, depth_at_least}]
  *   holdout   {by, real_rows, rows, units, few} or absent
+ *   stages    [{step, part, and what stands in data/facts.h}] in plan order; stages that measured
+ *             nothing over all rows have none
  *   origin    {real, synthetic, unknown, held_out: {rows, tokens}}       tokens = bytes / 4
  *   depth     [{depth, rows, tokens}], depth_at_least
  *   founders  {distinct, effective, rows_without}
@@ -40,11 +42,14 @@
 int oc_report_html(struct oc_buf *out, yyjson_val *facts, struct oc_err *err);
 
 /*
- * The same for a terminal of 80 columns: one part of it ("recipes", "waiting", "rehearsal") or,
- * with "summary", a few lines on all. False: there is no such part.
+ * The same for a terminal of 80 columns: one part of it ("stages", "recipes", "waiting",
+ * "rehearsal") or, with "summary", a few lines on all. False: there is no such part.
  */
 bool oc_report_text(struct oc_buf *out, yyjson_val *facts, struct oc_str part);
-#define OC_REPORT_PARTS "summary|recipes|waiting|rehearsal"
+#define OC_REPORT_PARTS "summary|stages|recipes|waiting|rehearsal"
+
+/* The member `stages` alone; brief: without tables, histograms and pairs. */
+void oc_report_stages(struct oc_buf *out, yyjson_val *stages, bool brief);
 
 /* The data set card: the hub's YAML header, then the text. */
 int oc_report_card(struct oc_buf *out, yyjson_val *facts, struct oc_err *err);

@@ -240,6 +240,15 @@ static void rehearsal(struct oc_buf *b, yyjson_val *facts)
 
 /* ------------------------------------------------------------------- summary */
 
+static void stages(struct oc_buf *b, yyjson_val *facts)
+{
+	yyjson_val *list = oc_json_get(facts, "stages");
+
+	oc_report_stages(b, list, false);
+	if (!yyjson_arr_size(list))
+		oc_buf_puts(b, "No stage of this plan measured anything over all rows.\n");
+}
+
 static void summary(struct oc_buf *b, yyjson_val *facts)
 {
 	static const char *const fates[] = {"train",    "test",   "held",
@@ -282,6 +291,12 @@ static void summary(struct oc_buf *b, yyjson_val *facts)
 		oc_buf_str(b, oc_json_get_str(arm, "verdict"));
 		oc_buf_putc(b, '\n');
 	}
+	yyjson_arr_foreach(oc_json_get(facts, "stages"), i, n, arm)
+	{
+		struct oc_str step = oc_json_get_str(arm, "step"),
+			      lead = oc_json_get_str(arm, "lead");
+		oc_buf_printf(b, "%-10.*s %.*s\n", OC_ARG(step), OC_ARG(lead));
+	}
 	struct oc_str folder = oc_json_get_str(facts, "folder");
 	oc_buf_printf(b, "report     %.*s/report.html\n", OC_ARG(folder));
 }
@@ -292,6 +307,7 @@ bool oc_report_text(struct oc_buf *out, yyjson_val *facts, struct oc_str part)
 		const char *name;
 		void (*write)(struct oc_buf *b, yyjson_val *facts);
 	} parts[] = {{"summary", summary},
+	             {"stages", stages},
 	             {"recipes", recipes},
 	             {"waiting", waiting},
 	             {"rehearsal", rehearsal}};

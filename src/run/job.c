@@ -15,6 +15,7 @@
 #include "run/fallen.h"
 #include "run/job_parts.h"
 #include "run/lineage.h"
+#include "run/stage_facts.h"
 
 struct run {
 	const struct oc_job *job;
@@ -187,6 +188,24 @@ static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, stru
 	return 0;
 }
 
+static int tell_facts(struct run *r, const struct oc_step_run *steps, unsigned n,
+                      struct oc_err *err)
+{
+	struct oc_buf text = {0};
+	int rc = 0;
+
+	for (unsigned i = 0; r->job->facts && rc >= 0 && i < n; i++) {
+		if (steps[i].role == OC_APPLY) /* told after it resolved */
+			continue;
+		text.len = 0;
+		rc = oc_stage_facts(&steps[i], &text, err);
+		if (rc == 1)
+			r->job->facts(r->job->user, oc_buf_view(&text));
+	}
+	oc_buf_fini(&text);
+	return rc < 0 ? -1 : 0;
+}
+
 /*
  * Pass `number`: the whole stage before step `first` decides, steps first.. follow, and the next
  * whole stage, step `last`, looks; last = stage_n: the rows go out (or into the mix).
@@ -249,6 +268,8 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 		rc = observes ? r->steps[last].def->resolve(r->steps[last].self, spill, err) : 0;
 	if (rc)
 		oc_fail_in(err, r->steps[job->index ? 0 : last].name);
+	else if (!job->index)
+		rc = tell_facts(r, steps, n, err);
 out:
 	oc_leg_abandon(r->into);
 	r->into = NULL;

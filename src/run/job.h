@@ -36,6 +36,9 @@ struct oc_job {
 	void *user;
 	/* Called now and then from one thread at a time. May be NULL. */
 	void (*progress)(void *user, const struct oc_tally *tally);
+	/* What a stage learned over all rows (oc_stage_def.facts), an object with `step` and `part`
+	 * as in report.json; in plan order, before the files get their names. May be NULL. */
+	void (*facts)(void *user, struct oc_str json);
 	/* The mix, before anything is written: a table, and the same as JSON. May be NULL. */
 	void (*show_mix)(void *user, struct oc_str table, struct oc_str json);
 };

@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "pipe/zframes.h"
 #include "run/labels.h"
+#include "run/stage_facts.h"
 #include "run/state.h"
 
 struct leg_pass {
@@ -231,8 +232,8 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 	if (!p.in_transaction && oc_rundb_begin(run->db, err))
 		goto out;
 	p.in_transaction = true;
-	if (oc_run_notes_store(run, err) || oc_rundb_pass_done(run->db, name, &run->tally, err) ||
-	    oc_rundb_commit(run->db, err))
+	if (oc_stage_facts_store(run, steps, step_n, err) || oc_run_notes_store(run, err) ||
+	    oc_rundb_pass_done(run->db, name, &run->tally, err) || oc_rundb_commit(run->db, err))
 		goto out;
 	p.in_transaction = false;
 	oc_labels_say(p.labels, run->ctx);

@@ -16,6 +16,7 @@
 #include "run/measures.h"
 #include "run/people.h"
 #include "run/select.h"
+#include "run/stage_facts.h"
 
 struct output {
 	struct oc_run *run;
@@ -370,7 +371,8 @@ static int output_run(struct output *o, struct oc_pass *pass, struct oc_err *err
 			err, OC_INTERNAL, run->dir,
 			"the ledger does not balance; please report this with plan.lock.yaml");
 	oc_measures_write(o->measures, &facts);
-	if (oc_run_notes_store(run, err) ||
+	if (oc_stage_facts_store(run, pass->steps, pass->step_n, err) ||
+	    oc_run_notes_store(run, err) ||
 	    oc_rundb_set(run->db, "measures", oc_buf_view(&facts), err))
 		goto out;
 	facts.len = 0;

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "run/stage_facts.h"
 #include "run/state.h"
 
 struct chain {
@@ -115,9 +116,15 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 	if (oc_feed_leg(&feed, run, dir, test, number == 1, err) ||
 	    oc_run_leg_pass(run, name, &feed, steps, n, out, err))
 		goto out;
-	if (observes && c->steps[last]->def->resolve(c->self[last], spill, err)) {
-		oc_fail_in(err, c->steps[last]->name);
-		goto out;
+	if (observes) {
+		struct oc_step_run resolved = steps[n - 1];
+		if (resolved.def->resolve(resolved.self, spill, err)) {
+			oc_fail_in(err, resolved.name);
+			goto out;
+		}
+		resolved.role = OC_RUN;
+		if (oc_stage_facts_store(run, &resolved, 1, err))
+			goto out;
 	}
 	snprintf(dir, PATH_MAX, "%s", out);
 	rc = 0;

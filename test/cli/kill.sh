@@ -6,7 +6,7 @@
 cp -r "$ROOT/plans" "$tmp/plans"
 cd "$tmp/plans"
 serve_plans 4
-# Every kind of stage: rounds, math (row), exact and novelty (ordered), near_dup (whole), the mix.
+# Every kind of stage: rounds, math (row), exact and novelty (ordered), near_dup and copies (whole), the mix.
 # At most 8 in flight.
 sed -i 's/model: writer, price/model: writer, concurrency: 8, max_concurrency: 8, price/' sums.yaml tasks.yaml
 cat >>sums.yaml <<'END'
@@ -19,12 +19,16 @@ random.seed(5)
 for i in range(20000):
     print('{"text":"%s"}' % " ".join(random.choice(("ka", "lo", "mi", "nu", "pe", "ri")) + random.choice("bdfgst") for _ in range(random.randint(2, 12))))
 END
+sed -n '1~9s/":"/&Once upon a time /p' data/many.jsonl >data/made.jsonl
 cat >many.yaml <<'END'
 outcross: 1
-sources: {rows: {path: data/many.jsonl, origin: real, attest: made}}
+sources:
+  rows: {path: data/many.jsonl, origin: real, attest: made}
+  made: {path: data/made.jsonl, origin: synthetic}
 holdout: {share: 0.1, by: cluster}
 curate:
   - words: {field: text, min: 3}
+  - copies: {field: text, min_span: 16, max_span: 24}
   - near_dup: {field: text, ngram: 2}
   - exact: {fields: [text]}
 END

@@ -1,0 +1,12 @@
+/* value.h: a measured value as people read it, for page and terminal alike. */
+#ifndef REPORT_VALUE_H
+#define REPORT_VALUE_H
+
+#include "data/json.h"
+
+/* "12,345 rows", "3.2 %" (unit "share"), "not measured" (null); a text is itself. Not escaped. */
+void oc_measured_text(struct oc_buf *b, yyjson_val *v, struct oc_str unit);
+/* The same without the unit, for a column whose head names it; a share keeps its %. */
+void oc_measured_cell(struct oc_buf *b, yyjson_val *v, struct oc_str unit);
+
+#endif

@@ -1,0 +1,24 @@
+/*
+ * stage_facts.h: what the stages learned over all rows (oc_stage_def.facts), from the end of their
+ * pass to the papers. In a run the objects lie in run.db, stored with the mark that the pass is
+ * done; a whole stage's before the pass that applies it begins. So a run that was killed has
+ * either the facts or makes the pass again.
+ */
+#ifndef RUN_STAGE_FACTS_H
+#define RUN_STAGE_FACTS_H
+
+#include "pipe/pass.h"
+
+struct oc_run;
+
+/* Appends {"step":..,"part":..,..facts} or, when the stage has none, nothing. 1 appended, 0 not. */
+int oc_stage_facts(const struct oc_step_run *step, struct oc_buf *out, struct oc_err *err);
+
+#define OC_FACTS_KEY 300
+/* The name under which a step's object lies in run.db. */
+const char *oc_stage_facts_key(char key[OC_FACTS_KEY], const char *step);
+/* Stores those of the steps that ran (OC_RUN). */
+int oc_stage_facts_store(struct oc_run *run, const struct oc_step_run *steps, unsigned step_n,
+                         struct oc_err *err);
+
+#endif
