@@ -56,6 +56,54 @@ static int step_open(struct oc_run *run, struct chain *c, unsigned i, struct oc_
 	                                                           : 0;
 }
 
+static int look_next(void *user, struct oc_batch *batch, struct oc_err *err)
+{
+	struct oc_feed *feed = user;
+	return feed->next(feed->user, batch, err);
+}
+
+static int look_parse(void *user, struct oc_row *row, struct oc_err *err)
+{
+	struct oc_feed *feed = user;
+	return feed->parse(feed->user, row, err);
+}
+
+/*
+ * The pass that ended in a whole stage is done, but what the stage saw went with the process: it
+ * looks again, at the leg that this pass wrote. Its rows are those that it saw, under the same
+ * numbers.
+ */
+static int look_again(struct oc_run *run, struct oc_step_run *step, const char *leg,
+                      struct oc_err *err)
+{
+	struct oc_feed feed = {0};
+	struct oc_pass pass = {.ctx = run->ctx,
+	                       .steps = step,
+	                       .step_n = 1,
+	                       .threads = run->ctx->threads,
+	                       .user = &feed,
+	                       .feed = look_next,
+	                       .parse = look_parse};
+	int rc = oc_feed_leg(&feed, run, leg, NULL, false, err);
+
+	run->phase = step->name;
+	if (!rc)
+		rc = oc_pass_run(&pass, err);
+	if (feed.close)
+		feed.close(feed.user);
+	return rc;
+}
+
+static int step_resolve(struct oc_run *run, const struct oc_step_run *step, struct oc_err *err)
+{
+	struct oc_step_run told = *step;
+
+	if (step->def->resolve(step->self, step->spill, err))
+		return oc_fail_in(err, step->name);
+	told.role = OC_RUN;
+	return oc_stage_facts_store(run, &told, 1, err);
+}
+
 /* A pass: APPLY of the whole stage before `first` (if any), steps first..last, where step `last` is
  * observed when it is a whole stage. */
 static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned last,
@@ -66,31 +114,25 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 	struct oc_step_run *steps = oc_zalloc(c->n + 1, sizeof *steps);
 	struct oc_spill *spill = NULL;
 	struct oc_feed feed = {0};
-	char name[32], out[PATH_MAX];
+	char name[32], next[32], out[PATH_MAX];
 	unsigned n = 0;
-	int rc = -1;
+	int rc = -1, applied = 0;
 
 	snprintf(name, sizeof name, "leg%u", number);
+	snprintf(next, sizeof next, "leg%u", number + 1);
 	oc_work_path(run, out, name);
 	int done = oc_rundb_pass_is_done(run->db, name, NULL, err);
 	bool observes = last < c->n && c->steps[last]->def->kind == OC_STAGE_WHOLE;
-	if (done < 0)
+	if (done < 0 ||
+	    (observes && (applied = oc_rundb_pass_is_done(run->db, next, NULL, err)) < 0))
 		goto out;
-	/* What a whole stage saw is gone with the process: its pass is made again, unless the stage
-	 * has been applied already. */
-	if (done && observes) {
-		char next[32];
-		snprintf(next, sizeof next, "leg%u", number + 1);
-		if ((done = oc_rundb_pass_is_done(run->db, next, NULL, err)) < 0)
-			goto out;
-	}
 	if (done) {
 		oc_tally_fini(&run->tally);
 		if (oc_rundb_pass_is_done(run->db, name, &run->tally, err) < 0)
 			goto out;
-		snprintf(dir, PATH_MAX, "%s", out);
-		rc = 0;
-		goto out;
+		if (!observes || applied)
+			goto there;
+		from = last;
 	}
 	for (unsigned i = from; i < c->n && i <= last; i++) {
 		if (step_open(run, c, i, err))
@@ -113,19 +155,13 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 		}
 		n++;
 	}
-	if (oc_feed_leg(&feed, run, dir, test, number == 1, err) ||
-	    oc_run_leg_pass(run, name, &feed, steps, n, out, err))
+	if (done ? look_again(run, &steps[0], out, err)
+	         : oc_feed_leg(&feed, run, dir, test, number == 1, err) ||
+	                    oc_run_leg_pass(run, name, &feed, steps, n, out, err))
 		goto out;
-	if (observes) {
-		struct oc_step_run resolved = steps[n - 1];
-		if (resolved.def->resolve(resolved.self, spill, err)) {
-			oc_fail_in(err, resolved.name);
-			goto out;
-		}
-		resolved.role = OC_RUN;
-		if (oc_stage_facts_store(run, &resolved, 1, err))
-			goto out;
-	}
+	if (observes && step_resolve(run, &steps[n - 1], err))
+		goto out;
+there:
 	snprintf(dir, PATH_MAX, "%s", out);
 	rc = 0;
 out:
