@@ -82,12 +82,12 @@ static void one_object_with_step_and_part(void **state)
 		"\"high\":0.3,\"heldout\":0.125},{\"name\":\"never\",\"unit\":\"bytes\","
 		"\"value\":null},{\"name\":\"rows\",\"unit\":\"rows\",\"value\":12345}],"
 		"\"tables\":[{\"title\":\"by "
-	        "model\",\"columns\":[{\"name\":\"model\",\"unit\":\"\"},"
+		"model\",\"columns\":[{\"name\":\"model\",\"unit\":\"\"},"
 		"{\"name\":\"share\",\"unit\":\"share\"}],\"rows\":[[\"m<1>\",0.5],[\"m2\",null]]},"
 		"{\"title\":\"empty\",\"columns\":[{\"name\":\"model\",\"unit\":\"\"},"
 		"{\"name\":\"share\",\"unit\":\"share\"}],\"rows\":[]}],"
 		"\"histograms\":[{\"title\":\"lengths\",\"unit\":\"bytes\",\"series\":\"rows "
-	        "<made>\","
+		"<made>\","
 		"\"edges\":[0,0.5,1,4],\"counts\":[2,0,6],\"heldout\":[1,1,0],\"threshold\":2.5}],"
 		"\"pairs\":[{\"title\":\"worst\",\"left\":{\"label\":\"made\",\"key\":\"a:1\","
 		"\"text\":\"ab<cd efgh\",\"spans\":[[2,3],[7,2]]},\"right\":{\"label\":\"real\","
@@ -139,7 +139,7 @@ static void wrong_facts_name_the_step(void **state)
 		"{\"title\":\"t\",\"lead\":\"l\",\"figures\":[{\"name\":\"n\",\"unit\":\"\","
 		"\"value\":\"1\"}]}",
 		"{\"title\":\"t\",\"lead\":\"l\",\"tables\":[{\"title\":\"t\",\"columns\":[{"
-	        "\"name\":"
+		"\"name\":"
 		"\"n\",\"unit\":\"\"}],\"rows\":[[1,2]]}]}",
 		"{\"title\":\"t\",\"lead\":\"l\",\"histograms\":[{\"title\":\"t\",\"unit\":\"\","
 		"\"series\":\"s\",\"edges\":[0,1],\"counts\":[1,2]}]}",
@@ -149,11 +149,11 @@ static void wrong_facts_name_the_step(void **state)
 		"\"series\":\"s\",\"edges\":[0,1,2],\"counts\":[1,-2]}]}",
 		/* a span beyond its text, and one that cuts a code point */
 		"{\"title\":\"t\",\"lead\":\"l\",\"pairs\":[{\"title\":\"\",\"left\":{\"label\":"
-	        "\"\","
+		"\"\","
 		"\"key\":\"k\",\"text\":\"abc\",\"spans\":[[2,2]]},\"right\":{\"label\":\"\","
 		"\"key\":\"k\",\"text\":\"abc\",\"spans\":[]}}]}",
 		"{\"title\":\"t\",\"lead\":\"l\",\"pairs\":[{\"title\":\"\",\"left\":{\"label\":"
-	        "\"\","
+		"\"\","
 		"\"key\":\"k\",\"text\":\"a\\u00e9c\",\"spans\":[[0,2]]},\"right\":{\"label\":\"\","
 		"\"key\":\"k\",\"text\":\"abc\",\"spans\":[]}}]}",
 	};

@@ -52,7 +52,8 @@ const struct oc_verb oc_verb_report = {
 	.usage = "RUN [--part PART]",
 	.doc = "RUN is the run folder (runs/NAME). Parts: summary (rows by fate, founders, the "
 	       "rehearsal's outcome), recipes (what the model was asked for and gave, as bars), "
-	       "stages (what the stages measured over all rows), waiting (rows that wait for people beside the nearest real ones), rehearsal (the "
+	       "stages (what the stages measured over all rows), waiting (rows that wait for "
+	       "people beside the nearest real ones), rehearsal (the "
 	       "plot). The whole report is RUN/report.html; --json prints RUN/report.json.",
 	.flags = flags,
 	.operand_min = 1,

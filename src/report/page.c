@@ -81,7 +81,8 @@ static void founders(struct oc_buf *b, yyjson_val *f)
 		oc_buf_puts(b, "</code></p>\n");
 	}
 	oc_buf_puts(b, "<nav><a href=\"#flow\">flow</a><a href=\"#rows\">origin and depth</a>"
-	               "<a href=\"#lengths\">lengths</a><a href=\"#stages\">stages</a><a href=\"#cost\">cost</a>"
+	               "<a href=\"#lengths\">lengths</a><a href=\"#stages\">stages</a><a "
+	               "href=\"#cost\">cost</a>"
 	               "<a href=\"#recipes\">recipes</a><a href=\"#people\">people</a>"
 	               "<a href=\"#rehearsal\">rehearsal</a><a href=\"#examples\">examples</a>"
 	               "<a href=\"#fallen\">what fell</a><a href=\"#sources\">sources</a></nav>\n");
