@@ -1,6 +1,9 @@
 #include "text/view.h"
 
 #include <utf8proc.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #include "base/hash.h"
 #include "text/utf8.h"
@@ -160,6 +163,40 @@ struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text)
 	return list_done(&l);
 }
 
+#ifdef __x86_64__
+/*
+ * 32 bytes at a time as long as they are ASCII: a word starts where a byte that is no space follows
+ * one that is. *inside: the byte before *at is part of a word.
+ */
+__attribute__((target("avx2,popcnt"))) static uint32_t starts_avx2(const char **at, const char *end,
+                                                                   bool *inside)
+{
+	const __m256i space = _mm256_set1_epi8(' '), tab = _mm256_set1_epi8('\t'),
+		      cr = _mm256_set1_epi8('\r'), fs = _mm256_set1_epi8(0x1C),
+		      us = _mm256_set1_epi8(0x1F);
+	const char *p = *at;
+	uint32_t before = *inside, n = 0;
+
+	for (; end - p >= 32; p += 32) {
+		__m256i x = _mm256_loadu_si256((const void *)p);
+		if (_mm256_movemask_epi8(x))
+			break;
+		/* min(max(x, low), high) == x: between low and high */
+		__m256i gap = _mm256_cmpeq_epi8(x, space);
+		gap = _mm256_or_si256(
+			gap, _mm256_cmpeq_epi8(x, _mm256_min_epu8(_mm256_max_epu8(x, tab), cr)));
+		gap = _mm256_or_si256(
+			gap, _mm256_cmpeq_epi8(x, _mm256_min_epu8(_mm256_max_epu8(x, fs), us)));
+		uint32_t text = ~(uint32_t)_mm256_movemask_epi8(gap);
+		n += (uint32_t)__builtin_popcount(text & ~(text << 1 | before));
+		before = text >> 31;
+	}
+	*at = p;
+	*inside = before;
+	return n;
+}
+#endif
+
 /*
  * Eight bytes at a time where they are printable ASCII, as nearly all are: in `text` the high bit
  * of every byte above the space is set, and a word starts where the byte before it is not.
@@ -168,18 +205,25 @@ uint32_t oc_text_word_count(struct oc_str s)
 {
 	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
 	const char *p = s.p, *end = s.p + s.len;
-	uint64_t inside = 0; /* 0x80: the byte before p is part of a word */
+	bool inside = false; /* the byte before p is part of a word */
 	uint32_t n = 0;
+#ifdef __x86_64__
+	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+#endif
 
 	while (p < end) {
 		uint64_t x = high;
+#ifdef __x86_64__
+		if (avx2 && end - p >= 32)
+			n += starts_avx2(&p, end, &inside);
+#endif
 		if (end - p >= 8)
 			memcpy(&x, p, sizeof x);
 		if (!(x & high) && !((x - 0x20 * ones) & ~x & high)) {
 			uint64_t text = (x + 0x5f * ones) & high;
-			uint64_t starts = (text & ~(text << 8 | inside)) >> 7;
+			uint64_t starts = (text & ~(text << 8 | (uint64_t)inside << 7)) >> 7;
 			n += (uint32_t)(starts * ones >> 56); /* sum of the bytes */
-			inside = text >> 56;
+			inside = text >> 63;
 			p += 8;
 			continue;
 		}
@@ -192,7 +236,7 @@ uint32_t oc_text_word_count(struct oc_str s)
 				word = !oc_is_space(b < 0x80 ? (unsigned char)*p++
 				                             : oc_utf8_next(&p, end));
 			n += word && !inside;
-			inside = word ? 0x80 : 0;
+			inside = word;
 		}
 	}
 	return n;
