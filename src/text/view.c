@@ -164,36 +164,44 @@ struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text)
 }
 
 #ifdef __x86_64__
-/*
- * 32 bytes at a time as long as they are ASCII: a word starts where a byte that is no space follows
- * one that is. *inside: the byte before *at is part of a word.
- */
-__attribute__((target("avx2,popcnt"))) static uint32_t starts_avx2(const char **at, const char *end,
-                                                                   bool *inside)
+/* Which of 32 bytes are part of words, as bits; false if one of them is not ASCII. */
+__attribute__((target("avx2"))) static inline bool text_avx2(const char *p, uint32_t *text)
 {
-	const __m256i space = _mm256_set1_epi8(' '), tab = _mm256_set1_epi8('\t'),
-		      cr = _mm256_set1_epi8('\r'), fs = _mm256_set1_epi8(0x1C),
-		      us = _mm256_set1_epi8(0x1F);
-	const char *p = *at;
-	uint32_t before = *inside, n = 0;
+	__m256i x = _mm256_loadu_si256((const void *)p);
+	/* 9 to 13, 0x1C to 0x1F and the space: what min and max leave as it is, is between them */
+	__m256i low = _mm256_min_epu8(_mm256_max_epu8(x, _mm256_set1_epi8(9)),
+	                              _mm256_set1_epi8(13)),
+		high = _mm256_min_epu8(_mm256_max_epu8(x, _mm256_set1_epi8(0x1C)),
+	                               _mm256_set1_epi8(0x20));
 
-	for (; end - p >= 32; p += 32) {
-		__m256i x = _mm256_loadu_si256((const void *)p);
-		if (_mm256_movemask_epi8(x))
-			break;
-		/* min(max(x, low), high) == x: between low and high */
-		__m256i gap = _mm256_cmpeq_epi8(x, space);
-		gap = _mm256_or_si256(
-			gap, _mm256_cmpeq_epi8(x, _mm256_min_epu8(_mm256_max_epu8(x, tab), cr)));
-		gap = _mm256_or_si256(
-			gap, _mm256_cmpeq_epi8(x, _mm256_min_epu8(_mm256_max_epu8(x, fs), us)));
-		uint32_t text = ~(uint32_t)_mm256_movemask_epi8(gap);
-		n += (uint32_t)__builtin_popcount(text & ~(text << 1 | before));
+	*text = ~(uint32_t)_mm256_movemask_epi8(
+		_mm256_or_si256(_mm256_cmpeq_epi8(x, low), _mm256_cmpeq_epi8(x, high)));
+	return _mm256_movemask_epi8(x) == 0;
+}
+
+/*
+ * Counts the words that start from p on, up to the first 32 bytes that are not all ASCII: returns
+ * where they are, or end. *inside: the byte before is part of a word. At least 32 bytes lie between
+ * `begin` and `end`.
+ */
+__attribute__((target("avx2,popcnt"))) static const char *
+count_avx2(const char *begin, const char *p, const char *end, bool *inside, uint32_t *n)
+{
+	uint32_t text, before = *inside;
+
+	for (; end - p >= 32 && text_avx2(p, &text); p += 32) {
+		*n += (uint32_t)__builtin_popcount(text & ~(text << 1 | before));
 		before = text >> 31;
 	}
-	*at = p;
+	/* The last ones together with bytes that are counted already. */
+	size_t rest = (size_t)(end - p);
+	if (rest && rest < 32 && end - begin >= 32 && text_avx2(end - 32, &text)) {
+		text >>= 32 - rest;
+		*n += (uint32_t)__builtin_popcount(text & ~(text << 1 | before));
+		p = end;
+	}
 	*inside = before;
-	return n;
+	return p;
 }
 #endif
 
@@ -208,14 +216,14 @@ uint32_t oc_text_word_count(struct oc_str s)
 	bool inside = false; /* the byte before p is part of a word */
 	uint32_t n = 0;
 #ifdef __x86_64__
-	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+	bool wide = s.len >= 32 && __builtin_cpu_supports("avx2");
 #endif
 
 	while (p < end) {
 		uint64_t x = high;
 #ifdef __x86_64__
-		if (avx2 && end - p >= 32)
-			n += starts_avx2(&p, end, &inside);
+		if (wide && (p = count_avx2(s.p, p, end, &inside, &n)) == end)
+			break;
 #endif
 		if (end - p >= 8)
 			memcpy(&x, p, sizeof x);
