@@ -81,12 +81,38 @@ void oc_buf_printf(struct oc_buf *b, const char *fmt, ...)
 
 void oc_buf_u64(struct oc_buf *b, uint64_t v)
 {
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
 	char digits[20], *p = digits + sizeof digits;
 
-	do
-		*--p = (char)('0' + v % 10);
-	while (v /= 10);
+	for (; v >= 100; v /= 100)
+		memcpy(p -= 2, pairs + 2 * (v % 100), 2);
+	if (v >= 10)
+		memcpy(p -= 2, pairs + 2 * v, 2);
+	else
+		*--p = (char)('0' + v);
 	oc_buf_add(b, p, (size_t)(digits + sizeof digits - p));
+}
+
+/* How many of the first bytes stand in a JSON string as they are, found eight at a time. */
+static size_t plain(struct oc_str s)
+{
+	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+	size_t i = 0;
+
+	for (; i + 8 <= s.len; i += 8) {
+		uint64_t x, quote, slash;
+		memcpy(&x, s.p + i, 8);
+		quote = x ^ '"' * ones;
+		slash = x ^ '\\' * ones;
+		if ((((x - 0x20 * ones) & ~x) | ((quote - ones) & ~quote) |
+		     ((slash - ones) & ~slash)) &
+		    high)
+			break;
+	}
+	return i;
 }
 
 void oc_buf_json(struct oc_buf *b, struct oc_str s)
@@ -96,7 +122,7 @@ void oc_buf_json(struct oc_buf *b, struct oc_str s)
 
 	oc_buf_reserve(b, s.len + 2);
 	oc_buf_putc(b, '"');
-	for (size_t i = 0; i < s.len; i++) {
+	for (size_t i = plain(s); i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 		if (c >= 0x20 && c != '"' && c != '\\')
 			continue;

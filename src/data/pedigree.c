@@ -79,38 +79,53 @@ static void put_list(struct oc_buf *b, const char *name, size_t name_len, const 
 
 static void put_source(struct oc_buf *b, const struct oc_pedigree *p)
 {
-	size_t start;
-
 	if (!p->span.file.len && !p->row && !p->licence.len)
 		return;
 	PUT(b, ",\"source\":{");
-	start = b->len;
-	STR(b, "file", p->span.file);
-	if (p->span.file.len || p->row) {
+	if (p->span.file.len) {
+		PUT(b, "\"file\":");
+		oc_buf_json(b, p->span.file);
 		PUT(b, ",\"row\":");
 		oc_buf_u64(b, p->row);
-	}
-	if (p->span.file.len) {
 		PUT(b, ",\"offset\":");
 		oc_buf_u64(b, p->span.offset);
 		PUT(b, ",\"len\":");
 		oc_buf_u64(b, p->span.len);
+	} else if (p->row) {
+		PUT(b, "\"row\":");
+		oc_buf_u64(b, p->row);
 	}
-	STR(b, "license", p->licence);
-	/* The first member needs no comma. */
-	memmove(b->p + start, b->p + start + 1, b->len - start - 1);
-	b->p[b->len - 1] = '}';
+	if (p->licence.len) {
+		if (p->span.file.len || p->row)
+			oc_buf_putc(b, ',');
+		PUT(b, "\"license\":");
+		oc_buf_json(b, p->licence);
+	}
+	oc_buf_putc(b, '}');
+}
+
+/* Eight hex digits of a number, the highest first: each nibble in a byte of its own, then to its
+ * digit, where 6 more than the nibble has bit 4 set if it is above 9. */
+static void put_hex8(char *out, uint32_t v)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t x = __builtin_bswap32(v);
+
+	x = (x | x << 16) & 0x0000FFFF0000FFFF;
+	x = (x | x << 8) & 0x00FF00FF00FF00FF;
+	x = (x >> 4 | x << 8) & 0x0F0F0F0F0F0F0F0F;
+	x += '0' * ones + (((x + 6 * ones) >> 4) & ones) * ('a' - '0' - 10);
+	memcpy(out, &x, 8);
 }
 
 static void put_hash(struct oc_buf *b, struct oc_hash128 h)
 {
-	static const char hex[] = "0123456789abcdef";
 	char text[32];
 
-	for (unsigned i = 0; i < 16; i++) {
-		text[i] = hex[h.hi >> (60 - 4 * i) & 15];
-		text[16 + i] = hex[h.lo >> (60 - 4 * i) & 15];
-	}
+	put_hex8(text, (uint32_t)(h.hi >> 32));
+	put_hex8(text + 8, (uint32_t)h.hi);
+	put_hex8(text + 16, (uint32_t)(h.lo >> 32));
+	put_hex8(text + 24, (uint32_t)h.lo);
 	oc_buf_add(b, text, sizeof text);
 }
 
