@@ -231,7 +231,7 @@ static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, stru
 	char *data = encoded->p + sizeof len;
 	w->rows += batch->row_n;
 	w->bytes += encoded->len;
-	return oc_writer_add(w->out, (struct oc_str){data, len},
+	return oc_writer_add(w->out, &(struct oc_str){data, len}, 1,
 	                     (struct oc_str){data + len, encoded->len - sizeof len - len}, err);
 }
 

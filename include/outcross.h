@@ -151,7 +151,9 @@ struct oc_pedigree {
  * helpers of data/row.h and change a member with oc_row_set, which leaves the others' bytes alone.
  */
 struct oc_row {
-	struct oc_str raw;       /* the object's text, UTF-8, without newline */
+	struct oc_str raw;   /* the object's text, UTF-8, without newline */
+	const char *newline; /* the newline behind raw, where one lies in memory: it counts while
+	                        raw ends there; or NULL */
 	struct yyjson_val *root; /* NULL until parsed, or when the bytes are not a JSON object */
 	struct oc_pedigree ped;
 	struct oc_view *view; /* text/view.h; made on first use */

@@ -422,6 +422,72 @@ static int clean(void **state)
 	return 0;
 }
 
+/* Rows of all lengths around those of a read, a batch and max_row, each batch gone before the next
+ * is read: every row's bytes are its line's, also behind it where it says so. */
+static void rows_lie_in_their_batch(void **state)
+{
+	static const uint64_t longest[] = {40, 2000, 80000, 3000000};
+	struct oc_arena *a = oc_arena_new();
+	struct oc_env env = {.size = sizeof env, .name = "s", .base_dir = feed_dir()};
+	struct oc_err err = {0};
+	struct oc_rng rng;
+
+	(void)state;
+	oc_rng_init(&rng, 5, "rows in their batch");
+	for (uint64_t kind = 0; kind < 8; kind++) {
+		struct oc_buf text = {0};
+		const char *ending = kind & 1 ? "\r\n" : "\n";
+		for (uint64_t i = 0; text.len < (kind < 6 ? 3000000u : 20000000u); i++) {
+			struct oc_draws d;
+			oc_draws_init(&d, &rng, i * 8 + kind);
+			size_t n = oc_draw_below(&d, longest[kind / 2]);
+			oc_buf_puts(&text, "{\"s\":\"");
+			oc_buf_reserve(&text, n);
+			memset(text.p + text.len, (int)('a' + i % 26), n);
+			text.len += n;
+			oc_buf_printf(&text, "\"}%s%s", ending, i % 7 ? "" : ending);
+		}
+		feed_put("in.jsonl", oc_buf_view(&text));
+		yyjson_val *opts = oc_json_parse(
+			a, OC_LIT("{\"path\":\"in.jsonl\",\"max_row\":2900000}"), &err);
+		void *self;
+		assert_int_equal(oc_source_jsonl.open(&self, &env, opts, &err), 0);
+		size_t at = 0, pieces = 0, batches = 0;
+		for (int more = 1; more;) {
+			struct oc_batch *b = oc_batch_new(OC_BATCH_ROWS);
+			const char *last = NULL;
+			more = oc_source_jsonl.next(self, b, &err);
+			assert_true(more >= 0);
+			for (uint32_t i = 0; i < b->row_n; i++) {
+				const struct oc_row *row = &b->rows[i];
+				at = row->ped.span.offset;
+				size_t len =
+					(size_t)((char *)memchr(text.p + at, '}', text.len - at) -
+				                 text.p) +
+					1 - at;
+				assert_int_equal(row->ped.span.len, len);
+				assert_int_equal(row->raw.len, len > 2900000 ? 0 : len);
+				assert_memory_equal(row->raw.p, text.p + at, row->raw.len);
+				assert_false(row->newline && kind & 1);
+				if (row->newline) {
+					assert_ptr_equal(row->raw.p + row->raw.len, row->newline);
+					assert_int_equal(*row->newline, '\n');
+				}
+				pieces += !last || row->raw.p != last + 1;
+				last = row->newline;
+			}
+			batches += more != 0;
+			oc_batch_free(b);
+		}
+		if (kind < 4 && !(kind & 1)) /* blank lines, and where a read ended */
+			assert_in_range(pieces, 1, text.len / longest[kind / 2]);
+		assert_true(batches > 1);
+		oc_source_jsonl.close(self);
+		oc_buf_fini(&text);
+	}
+	oc_arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -436,6 +502,7 @@ int main(void)
 		cmocka_unit_test(seeks),
 		cmocka_unit_test(standard_input),
 		cmocka_unit_test(rows_cover_the_file),
+		cmocka_unit_test(rows_lie_in_their_batch),
 	};
 	return cmocka_run_group_tests(tests, NULL, clean);
 }

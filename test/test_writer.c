@@ -59,8 +59,10 @@ static void write_split(struct oc_writer *w, int n, int step)
 			oc_buf_printf(&data, "{\"n\":%d}\n", i);
 			oc_buf_printf(&lineage, "{\"key\":\"s:%d\"}\n", i);
 		}
-		assert_int_equal(oc_writer_add(w, oc_buf_view(&data), oc_buf_view(&lineage), &err),
-		                 0);
+		/* in two pieces, cut anywhere */
+		struct oc_str piece[2] = {{data.p, data.len / 3},
+		                          {data.p + data.len / 3, data.len - data.len / 3}};
+		assert_int_equal(oc_writer_add(w, piece, 2, oc_buf_view(&lineage), &err), 0);
 	}
 	oc_buf_fini(&data);
 	oc_buf_fini(&lineage);

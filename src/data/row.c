@@ -327,6 +327,7 @@ void oc_row_copy(struct oc_row *to, const struct oc_row *from, struct oc_arena *
 	to->arena = a;
 	to->view = NULL;
 	to->notes = NULL;
+	to->newline = NULL;
 	to->raw = copy(a, from->raw);
 	to->root = from->root ? oc_json_parse(a, to->raw, &none) : NULL;
 

@@ -5,6 +5,7 @@
 #include "base/err.h"
 
 #define READ_BYTES ((size_t)256 << 10)
+#define READ_MORE  ((size_t)32 << 10) /* when the guess fell short: little is read in vain */
 
 enum mode { LINES, ARRAY, ARRAY_DONE };
 
@@ -14,6 +15,10 @@ struct oc_lines {
 	bool arrays;
 
 	char *buf; /* a window of the current file: [start, end) is not used yet */
+	char *own; /* (own_cap) the window without an arena, and of records too long for one */
+	size_t own_cap;
+	struct oc_arena *arena; /* where records belong, or NULL */
+	size_t taken, guess;    /* bytes the records of this batch took, and those of the last */
 	size_t start, end, cap;
 	uint64_t offset; /* of buf[start] in the current file */
 	uint64_t before; /* bytes of the files before it */
@@ -24,6 +29,7 @@ struct oc_lines {
 
 	struct oc_line last;
 	bool unread;
+	struct oc_buf kept; /* the text of `last` between two batches, when it is unread */
 };
 
 struct oc_lines *oc_lines_new(struct oc_files *files, uint64_t max_len, bool arrays)
@@ -33,8 +39,9 @@ struct oc_lines *oc_lines_new(struct oc_files *files, uint64_t max_len, bool arr
 	l->files = files;
 	l->max = max_len;
 	l->arrays = arrays;
-	l->cap = 4 * READ_BYTES;
-	l->buf = oc_alloc(l->cap);
+	l->cap = l->own_cap = 4 * READ_BYTES;
+	l->buf = l->own = oc_alloc(l->cap);
+	l->guess = READ_BYTES;
 	return l;
 }
 
@@ -42,7 +49,8 @@ void oc_lines_free(struct oc_lines *l)
 {
 	if (!l)
 		return;
-	free(l->buf);
+	free(l->own);
+	oc_buf_fini(&l->kept);
 	free(l);
 }
 
@@ -51,19 +59,105 @@ void oc_lines_unread(struct oc_lines *l)
 	l->unread = true;
 }
 
+static bool in_arena(const struct oc_lines *l)
+{
+	return l->buf != l->own;
+}
+
+/* A new window in the arena, with room for `more` bytes behind what is not used yet. */
+static void move_window(struct oc_lines *l, size_t more)
+{
+	size_t have = l->end - l->start;
+	char *buf = oc_arena_alloc(l->arena, have + more);
+
+	memcpy(buf, l->buf + l->start, have);
+	l->buf = buf;
+	l->cap = have + more;
+	l->start = 0;
+	l->end = have;
+}
+
+static void move_home(struct oc_lines *l)
+{
+	size_t have = l->end - l->start;
+
+	if (l->own_cap < have) {
+		free(l->own);
+		l->own_cap = 2 * have;
+		l->own = oc_alloc(l->own_cap);
+	}
+	memcpy(l->own, l->buf + l->start, have);
+	l->buf = l->own;
+	l->cap = l->own_cap;
+	l->start = 0;
+	l->end = have;
+}
+
+void oc_lines_into(struct oc_lines *l, struct oc_arena *arena)
+{
+	if (l->arena) {
+		if (l->unread) {
+			l->kept.len = 0;
+			oc_buf_str(&l->kept, l->last.text);
+		}
+		if (in_arena(l))
+			move_home(l);
+		l->guess = l->taken < OC_BATCH_BYTES ? l->taken : OC_BATCH_BYTES;
+	}
+	l->arena = arena;
+	l->taken = 0;
+	if (!arena)
+		return;
+	size_t have = l->end - l->start;
+	move_window(l, (l->guess > have ? l->guess - have : 0) + 2 * READ_MORE);
+	if (l->unread && l->last.text.len) {
+		l->last.text = oc_arena_str(arena, oc_buf_view(&l->kept));
+		l->last.newline = NULL;
+	}
+}
+
+/* Makes room behind `end`. Returns how many bytes are worth reading. */
+static size_t make_room(struct oc_lines *l)
+{
+	size_t have = l->end - l->start, want = READ_BYTES;
+
+	if (in_arena(l) && have > OC_BATCH_BYTES)
+		move_home(l);
+	if (in_arena(l)) {
+		/* The records before `start` stay where they are. */
+		want = l->guess > l->taken + have ? l->guess - l->taken - have : 0;
+		if (want < READ_MORE)
+			want = READ_MORE;
+		if (l->cap - l->end < READ_MORE)
+			move_window(l, want + have);
+		return l->cap - l->end < want ? l->cap - l->end : want;
+	}
+	if (l->cap - l->end < want) {
+		memmove(l->buf, l->buf + l->start, have);
+		l->end = have;
+		l->start = 0;
+		if (l->cap - l->end < want) {
+			l->cap = l->own_cap = 2 * l->own_cap + want;
+			l->buf = l->own = oc_realloc(l->own, l->cap);
+		}
+	}
+	return want;
+}
+
+/* Where a record of the window stays when the window goes on. */
+static struct oc_str place(struct oc_lines *l, const char *p, size_t n)
+{
+	struct oc_str text = {p, n};
+
+	return l->arena && !in_arena(l) ? oc_arena_str(l->arena, text) : text;
+}
+
 /* Reads more of the file behind `end`. Sets file_end when there is none. */
 static int more(struct oc_lines *l, struct oc_err *err)
 {
-	if (l->cap - l->end < READ_BYTES) {
-		memmove(l->buf, l->buf + l->start, l->end - l->start);
-		l->end -= l->start;
-		l->start = 0;
-		if (l->cap - l->end < READ_BYTES) {
-			l->cap *= 2;
-			l->buf = oc_realloc(l->buf, l->cap);
-		}
-	}
-	ssize_t n = oc_files_read(l->files, l->buf + l->end, READ_BYTES, err);
+	size_t want = make_room(l);
+	ssize_t n = oc_files_read(l->files, l->buf + l->end, want, err);
+
 	if (n < 0)
 		return -1;
 	l->file_end = n == 0;
@@ -78,6 +172,7 @@ static void take(struct oc_lines *l, size_t n)
 
 	l->start += n;
 	l->offset += n;
+	l->taken += n;
 	while ((p = memchr(p, '\n', (size_t)(end - p)))) {
 		l->line++;
 		p++;
@@ -115,7 +210,7 @@ static int next_file(struct oc_lines *l, struct oc_err *err)
 	if (rc <= 0)
 		return rc;
 	l->before += l->offset;
-	l->start = l->end = 0;
+	l->end = l->start;
 	l->offset = 0;
 	l->line = 1;
 	l->open = true;
@@ -168,15 +263,14 @@ int oc_lines_skip(struct oc_lines *l, uint64_t offset, struct oc_err *err)
 /* A record of `n` bytes from start on; then `skip` bytes of ending are passed over. */
 static int give(struct oc_lines *l, size_t n, size_t skip, struct oc_line *out)
 {
-	*out = (struct oc_line){.text = {l->buf + l->start, n},
-	                        .offset = l->offset,
+	*out = (struct oc_line){.offset = l->offset,
 	                        .len = n,
 	                        .number = l->line,
-	                        .input = oc_files_current(l->files)};
-	if (n > l->max) {
-		out->too_long = true;
-		out->text = (struct oc_str){0};
-	}
+	                        .input = oc_files_current(l->files),
+	                        .too_long = n > l->max,
+	                        .array = l->mode != LINES};
+	if (!out->too_long)
+		out->text = place(l, l->buf + l->start, n);
 	take(l, n + skip);
 	out->after = l->before + l->offset;
 	l->last = *out;
@@ -187,6 +281,8 @@ static int give(struct oc_lines *l, size_t n, size_t skip, struct oc_line *out)
 static int pass_long_line(struct oc_lines *l, struct oc_line *out, struct oc_err *err)
 {
 	uint64_t len = 0;
+	size_t keep = l->start; /* before it lie records that were given out */
+	bool cr = false;        /* the last byte seen */
 
 	*out = (struct oc_line){.offset = l->offset,
 	                        .number = l->line,
@@ -197,12 +293,15 @@ static int pass_long_line(struct oc_lines *l, struct oc_line *out, struct oc_err
 		const char *nl = memchr(at, '\n', l->end - l->start);
 		size_t n = nl ? (size_t)(nl - at) : l->end - l->start;
 		len += n;
+		cr = n ? at[n - 1] == '\r' : cr;
 		take(l, n + (nl != NULL));
+		len -= nl && cr;
 		if (nl || l->file_end)
 			break;
-		l->start = l->end = 0;
+		l->end = l->start = keep;
 		if (more(l, err))
 			return -1;
+		keep = l->start;
 	}
 	out->len = len;
 	out->after = l->before + l->offset;
@@ -220,17 +319,19 @@ static int next_line(struct oc_lines *l, struct oc_line *out, struct oc_err *err
 		if (nl) {
 			size_t n = (size_t)(nl - at), cr = n && nl[-1] == '\r';
 			/* Lines are counted here, not by looking for their ends again. */
-			*out = (struct oc_line){.text = {at, n - cr},
-			                        .offset = l->offset,
+			*out = (struct oc_line){.offset = l->offset,
 			                        .len = n - cr,
 			                        .number = l->line++,
-			                        .input = oc_files_current(l->files)};
-			if (n - cr > l->max) {
-				out->too_long = true;
-				out->text = (struct oc_str){0};
+			                        .input = oc_files_current(l->files),
+			                        .too_long = n - cr > l->max};
+			if (!out->too_long) {
+				out->text = place(l, at, n - cr);
+				if (in_arena(l) && !cr)
+					out->newline = nl;
 			}
 			l->start += n + 1;
 			l->offset += n + 1;
+			l->taken += n + 1;
 			out->after = l->before + l->offset;
 			l->last = *out;
 			return 1;

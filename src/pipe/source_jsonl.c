@@ -1,6 +1,7 @@
 /*
  * source_jsonl.c: JSON lines, and files that are one JSON array of objects.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/err.h"
@@ -13,7 +14,7 @@ struct jsonl {
 	struct oc_str id; /* field with the user's label, or empty */
 	uint64_t row;
 	uint64_t max_row;
-	bool done;
+	_Atomic bool arrays; /* a file was an array: its rows may span lines */
 };
 
 static const struct oc_option options[] = {
@@ -70,10 +71,13 @@ static void fill(struct jsonl *s, struct oc_batch *batch, const struct oc_line *
 {
 	struct oc_row *row = oc_batch_add(batch);
 
-	row->raw = oc_arena_str(batch->arena, line->text);
+	row->raw = line->text;
+	row->newline = line->newline;
 	row->ped.row = s->row++;
 	row->ped.span = (struct oc_span){file, line->offset, line->len, line->number};
 	line->input->rows++;
+	if (line->array)
+		atomic_store_explicit(&s->arrays, true, memory_order_relaxed);
 	if (line->too_long) {
 		struct oc_str why = oc_arena_printf(
 			batch->arena, "the row has %llu bytes, max_row is %llu",
@@ -93,6 +97,7 @@ static int jsonl_next(void *self, struct oc_batch *batch, struct oc_err *err)
 	struct oc_line line;
 	int rc = 0;
 
+	oc_lines_into(s->lines, batch->arena);
 	while (batch->row_n < OC_BATCH_ROWS && batch->row_n < batch->row_cap &&
 	       (rc = oc_lines_next(s->lines, &line, err)) > 0) {
 		if (is_blank(line.text) && !line.too_long && !line.bad)
@@ -109,6 +114,7 @@ static int jsonl_next(void *self, struct oc_batch *batch, struct oc_err *err)
 		bytes += line.text.len;
 		batch->after.offset = line.after;
 	}
+	oc_lines_into(s->lines, NULL);
 	batch->after.row = s->row;
 	if (rc < 0)
 		return -1;
@@ -123,8 +129,10 @@ static int jsonl_parse(void *self, struct oc_row *row, struct oc_err *err)
 		return -1;
 	if (!row->root)
 		return 0;
-	/* An element of an array may span lines; a row may not. */
-	if (memchr(row->raw.p, '\n', row->raw.len) || memchr(row->raw.p, '\r', row->raw.len)) {
+	/* A row is a line. An element of an array may span some, and a lone CR is white space. */
+	if (memchr(row->raw.p, '\r', row->raw.len) ||
+	    (atomic_load_explicit(&s->arrays, memory_order_relaxed) &&
+	     memchr(row->raw.p, '\n', row->raw.len))) {
 		struct oc_buf b = {0};
 		oc_json_squeeze(&b, row->raw);
 		row->raw = oc_arena_str(row->arena, oc_buf_view(&b));

@@ -14,9 +14,10 @@ struct oc_writer;
 
 int oc_writer_open(struct oc_writer **w, const char *out_dir, const char *split,
                    struct oc_err *err);
-/* Whole lines, equally many of both. */
-int oc_writer_add(struct oc_writer *w, struct oc_str data, struct oc_str lineage,
-                  struct oc_err *err);
+/* Whole lines, equally many of both; those of the data in pieces, which are copied nowhere before
+ * write(2). What a call brings comes into one shard. */
+int oc_writer_add(struct oc_writer *w, const struct oc_str *data, size_t data_n,
+                  struct oc_str lineage, struct oc_err *err);
 /* Syncs and names the shards; a split without lines leaves no file. Frees w, also on error. */
 int oc_writer_close(struct oc_writer *w, struct oc_err *err);
 void oc_writer_abandon(struct oc_writer *w); /* NULL is fine */

@@ -18,6 +18,8 @@
 #include "run/select.h"
 #include "run/stage_facts.h"
 
+#define PIECE_MAX 32 /* with more of them, copying is cheaper than writing each */
+
 struct output {
 	struct oc_run *run;
 	struct oc_leg *leg;
@@ -189,18 +191,46 @@ static enum oc_fate last_fate(const struct output *o, const struct oc_row *row)
 	return o->sources && row->fate == OC_HELD ? OC_REJECTED : row->fate;
 }
 
-/* Two lengths, data and lineage of the live rows (all of one split), then a line for each of the
- * others, behind its fate and length. */
+/*
+ * The lines of the live rows as they lie in memory: a source that reads into the batch leaves them
+ * side by side, so that a batch that nothing changed is one piece. 0: there are too many pieces, or
+ * a row without a newline behind it.
+ */
+static size_t pieces_of(const struct oc_batch *batch, struct oc_str piece[PIECE_MAX])
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < batch->row_n; i++) {
+		const struct oc_row *row = &batch->rows[i];
+		if (row->fate != OC_LIVE)
+			continue;
+		if (!row->newline || row->raw.p + row->raw.len != row->newline)
+			return 0;
+		if (n && piece[n - 1].p + piece[n - 1].len == row->raw.p) {
+			piece[n - 1].len += row->raw.len + 1;
+			continue;
+		}
+		if (n == PIECE_MAX)
+			return 0;
+		piece[n++] = (struct oc_str){row->raw.p, row->raw.len + 1};
+	}
+	return n;
+}
+
+/* Two lengths, data (0: it is written in pieces) and lineage of the live rows (all of one split),
+ * then a line for each of the others, behind its fate and length. */
 static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, struct oc_err *err)
 {
 	const struct oc_row *rows = batch->rows;
+	struct oc_str piece[PIECE_MAX];
 	uint64_t lens[2] = {0};
 	size_t mark;
 
 	(void)err;
 	oc_buf_add(out, lens, sizeof lens);
 	mark = out->len;
-	for (uint32_t i = 0; i < batch->row_n; i++)
+	bool copy = !pieces_of(batch, piece);
+	for (uint32_t i = 0; copy && i < batch->row_n; i++)
 		if (rows[i].fate == OC_LIVE) {
 			oc_buf_str(out, rows[i].raw);
 			oc_buf_putc(out, '\n');
@@ -276,15 +306,21 @@ static int count(struct output *o, const struct oc_row *row, struct oc_err *err)
 static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, struct oc_err *err)
 {
 	struct output *o = user;
+	struct oc_str piece[PIECE_MAX];
 	uint64_t lens[2];
+	size_t n = 1;
 
 	memcpy(lens, encoded->p, sizeof lens);
 	for (uint32_t i = 0; i < batch->row_n; i++)
 		if (count(o, &batch->rows[i], err))
 			return -1;
 	const char *data = encoded->p + sizeof lens;
-	if (lens[0] && oc_writer_add(o->split[batch->rows[0].test], (struct oc_str){data, lens[0]},
-	                             (struct oc_str){data + lens[0], lens[1]}, err))
+	if (lens[0])
+		piece[0] = (struct oc_str){data, lens[0]};
+	else
+		n = pieces_of(batch, piece);
+	if (n && oc_writer_add(o->split[batch->rows[0].test], piece, n,
+	                       (struct oc_str){data + lens[0], lens[1]}, err))
 		return -1;
 	if (emit_rest(o, encoded, sizeof lens + lens[0] + lens[1], err))
 		return -1;
