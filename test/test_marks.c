@@ -109,6 +109,27 @@ static void walks_find_every_bit(void **state)
 	oc_arena_free(a);
 }
 
+static void pairs_are_found(void **state)
+{
+	(void)state;
+	struct oc_arena *a = oc_arena_new();
+
+	for (uint64_t i = 0; i < 300; i++) {
+		struct oc_str text = make_text(a, i);
+		const char *end = text.p + text.len, *p = text.p;
+		for (const char *want = p; p; p += p != NULL) {
+			for (want = p; end - want > 1 && (want[0] != 'o' || want[1] != 'r'); want++)
+				;
+			want = end - want > 1 ? want : NULL;
+			assert_ptr_equal(oc_pair_find(p, end, 'o', 'r', OC_MARKS_PLAIN), want);
+			p = oc_pair_find(p, end, 'o', 'r', OC_MARKS_BEST);
+			assert_ptr_equal(p, want);
+		}
+		oc_arena_reset(a);
+	}
+	oc_arena_free(a);
+}
+
 static void lines_are(const char *text, const char *want)
 {
 	struct oc_arena *a = oc_arena_new();
@@ -155,6 +176,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kernels_say_what_bytes_say),
 		cmocka_unit_test(walks_find_every_bit),
+		cmocka_unit_test(pairs_are_found),
 		cmocka_unit_test(lines_are_pythons),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

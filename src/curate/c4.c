@@ -191,18 +191,18 @@ static struct oc_str without_citations(struct oc_buf *b, struct oc_str line)
 	return oc_buf_view(b);
 }
 
-/* Is `phrase` in s, whose letter `pivot` of the phrase is rare? */
-static bool holds(struct oc_str s, const char *phrase, size_t pivot)
+/* Is `phrase` in s? `at`: the place in it of two letters that seldom stand side by side. */
+static bool holds(struct oc_str s, const char *phrase, size_t at)
 {
 	size_t len = strlen(phrase);
 	const char *p, *end;
 
 	if (s.len < len)
 		return false;
-	p = s.p + pivot;
-	end = s.p + s.len - (len - 1 - pivot);
-	while (p < end && (p = memchr(p, phrase[pivot], (size_t)(end - p))) != NULL) {
-		if (memcmp(p - pivot, phrase, len) == 0)
+	p = s.p + at;
+	end = s.p + s.len - (len - at) + 2;
+	while ((p = oc_pair_find(p, end, phrase[at], phrase[at + 1], OC_MARKS_BEST)) != NULL) {
+		if (memcmp(p - at, phrase, len) == 0)
 			return true;
 		p++;
 	}
@@ -211,10 +211,10 @@ static bool holds(struct oc_str s, const char *phrase, size_t pivot)
 
 static bool is_policy(struct oc_str lower)
 {
-	return holds(lower, "privacy policy", 3) || holds(lower, "terms of use", 7) ||
+	return holds(lower, "privacy policy", 5) || holds(lower, "terms of use", 3) ||
 	       (holds(lower, "cookie", 3) &&
-	        (holds(lower, "cookie policy", 3) || holds(lower, "uses cookies", 8) ||
-	         holds(lower, "use of cookies", 10) || holds(lower, "use cookies", 7)));
+	        (holds(lower, "cookie policy", 3) || holds(lower, "uses cookies", 7) ||
+	         holds(lower, "use of cookies", 9) || holds(lower, "use cookies", 6)));
 }
 
 /* ------------------------------------------------------------------ a text */
@@ -240,16 +240,32 @@ static bool ends_well(struct oc_str line)
 	return (c == '.' || c == '?' || c == '!' || c == '"' || c == '\'') && !oc_ends(line, "...");
 }
 
-/* The tokens of the row's text that lie in a line; *next moves on. */
+/* The first token from `i` on that begins at `p` or behind. O(log of the distance). */
+static uint32_t first_from(const struct oc_tokens *t, uint32_t i, const char *p)
+{
+	uint32_t step = 1, end;
+
+	if (i == t->n || t->word[i].p >= p)
+		return i;
+	for (; step < t->n - i && t->word[i + step].p < p; step *= 2)
+		i += step; /* word[i] begins before p */
+	end = step < t->n - i ? i + step : t->n;
+	while (end - i > 1) {
+		uint32_t middle = i + (end - i) / 2;
+		if (t->word[middle].p < p)
+			i = middle;
+		else
+			end = middle;
+	}
+	return end;
+}
+
+/* The sentences of the row's tokens that lie in a line; *next moves on. */
 static uint32_t sentences_of(const struct oc_tokens *t, uint32_t *next, struct oc_str line)
 {
-	const char *end = line.p + line.len;
-	uint32_t from;
+	uint32_t from = first_from(t, *next, line.p);
 
-	while (*next < t->n && t->word[*next].p < line.p)
-		++*next;
-	for (from = *next; *next < t->n && t->word[*next].p < end; ++*next)
-		;
+	*next = first_from(t, from, line.p + line.len);
 	return oc_token_sentences(t->word, from, *next);
 }
 

@@ -198,7 +198,9 @@ static void count_words(const struct quality *q, const struct oc_marks *m,
 	for (uint32_t i = 0; i < n; i++) {
 		struct oc_str w = word[i];
 		bool alpha = (unsigned)(*w.p | 0x20) - 'a' < 26, solid = alpha;
-		if (!alpha)
+		if (!alpha && w.len == 1)
+			solid = (unsigned)*w.p - '0' < 10 || !oc_is_symbol((unsigned char)*w.p);
+		else if (!alpha)
 			look_at_word(w, &solid, &alpha);
 		c->solid += solid;
 		if (solid)
@@ -215,7 +217,7 @@ static uint64_t count(struct oc_str text, const char *what)
 	const char *p = text.p, *end = text.p + text.len;
 	uint64_t n = 0;
 
-	while (p < end && (p = memchr(p, what[0], (size_t)(end - p))) != NULL) {
+	while ((p = oc_pair_find(p, end, what[0], what[1], OC_MARKS_BEST)) != NULL) {
 		if ((size_t)(end - p) >= len && memcmp(p, what, len) == 0) {
 			n++;
 			p += len;
@@ -223,6 +225,16 @@ static uint64_t count(struct oc_str text, const char *what)
 			p++;
 		}
 	}
+	return n;
+}
+
+static uint64_t count_byte(struct oc_str text, char c)
+{
+	const char *p = text.p, *end = text.p + text.len;
+	uint64_t n = 0;
+
+	for (; p < end && (p = memchr(p, c, (size_t)(end - p))) != NULL; p++)
+		n++;
 	return n;
 }
 
@@ -290,7 +302,7 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	}
 	double words = (double)c.words;
 	if (q->symbols > 0) {
-		double ratio = (double)count(text, "#") / words;
+		double ratio = (double)count_byte(text, '#') / words;
 		if (oc_rule(r, row, "gopher_too_many_hashes", ratio, q->symbols,
 		            ratio > q->symbols))
 			return 0;

@@ -214,10 +214,11 @@ static struct table *table_new(struct scratch *s)
 	return t;
 }
 
-/* The position in slot k, or UINT32_MAX. */
-static uint32_t held(const struct table *t, uint32_t k)
+/* The position in slot k; in an empty slot `mine`, which is always equal to what is looked for: so
+ * that "found" and "new" are one case, and no processor has to guess between them. */
+static uint32_t held(const struct table *t, uint32_t k, uint32_t mine)
 {
-	return t->slot[k] >= t->base ? t->slot[k] - t->base : UINT32_MAX;
+	return t->slot[k] >= t->base ? t->slot[k] - t->base : mine;
 }
 
 static uint32_t slot_of(const struct table *t, uint64_t hash)
@@ -230,22 +231,26 @@ static uint32_t next_slot(const struct table *t, uint32_t k)
 	return (k + 1) & (((uint32_t)1 << t->bits) - 1);
 }
 
-/* The first 16 bytes, and of a longer word its hash: words of one length that agree in them and
- * have at most 16 bytes are equal. */
+/* What stands for a word: up to 15 bytes themselves and its length; of a longer one the first 8 and
+ * its hash, so that equal keys there are no proof yet. */
 static void key_of(struct oc_str w, const char *end, uint64_t key[2])
 {
-	if (end - w.p >= KEY)
-		memcpy(key, w.p, KEY);
-	else
-		memcpy(memset(key, 0, KEY), w.p, (size_t)(end - w.p));
-	if (w.len < 8) {
-		key[0] &= ((uint64_t)1 << 8 * w.len) - 1;
-		key[1] = 0;
-	} else if (w.len < KEY) {
-		key[1] &= ((uint64_t)1 << 8 * (w.len - 8)) - 1;
-	} else if (w.len > KEY) {
-		key[1] = oc_hash64(w.p, w.len, 0);
+	static const uint8_t ones_zeros[32] = {255, 255, 255, 255, 255, 255, 255, 255,
+	                                       255, 255, 255, 255, 255, 255, 255, 255};
+	uint64_t bytes[2] = {0, 0}, mask[2];
+
+	if (w.len >= KEY) {
+		memcpy(key, w.p, 8);
+		key[1] = oc_hash64(w.p, w.len, 0) | (uint64_t)0xFF << 56;
+		return;
 	}
+	if (end - w.p >= KEY)
+		memcpy(bytes, w.p, KEY);
+	else
+		memcpy(bytes, w.p, w.len);
+	memcpy(mask, ones_zeros + KEY - w.len, KEY);
+	key[0] = bytes[0] & mask[0];
+	key[1] = (bytes[1] & mask[1]) | (uint64_t)w.len << 56;
 }
 
 /* Numbers the words; `some` becomes those that occur more than once. */
@@ -263,22 +268,20 @@ static void take_words(struct scratch *s, struct oc_str text, const struct oc_st
 		struct oc_str w = word[i];
 		uint64_t *key = s->key[i];
 		s->at[i] = at;
+		s->count[i] = 0;
 		if (w.len <= KEY && end - w.p >= KEY)
 			memcpy(s->joined.p + at, w.p, KEY);
 		else
 			memcpy(s->joined.p + at, w.p, w.len);
 		at += (uint32_t)w.len;
 		key_of(w, end, key);
-		uint32_t k = slot_of(t, mix(key[0], key[1] + w.len)), first;
-		while ((first = held(t, k)) != UINT32_MAX &&
-		       (s->key[first][0] != key[0] || s->key[first][1] != key[1] ||
-		        word[first].len != w.len ||
-		        (w.len > KEY && memcmp(word[first].p, w.p, w.len) != 0)))
+		uint32_t k = slot_of(t, mix(key[0], key[1])), first = held(t, k, i);
+		while (((s->key[first][0] ^ key[0]) | (s->key[first][1] ^ key[1])) ||
+		       (w.len >= KEY && !oc_str_eq(word[first], w))) {
 			k = next_slot(t, k);
-		if (first == UINT32_MAX) {
-			t->slot[k] = t->base + i;
-			s->count[first = i] = 0;
+			first = held(t, k, i);
 		}
+		t->slot[k] = t->base + first;
 		s->gram[i] = first;
 		s->count[first]++;
 	}
@@ -292,30 +295,34 @@ static void take_words(struct scratch *s, struct oc_str text, const struct oc_st
 }
 
 /*
- * From (n-1)-grams to n-grams: `some`, `gram` and `count` are those of n - 1 and become those of n.
+ * From n-grams to (n+1)-grams: `some`, `gram` and `count` are those of n and become those of n + 1.
  * Returns where the commonest n-gram was first seen, of equally common ones the first.
  */
-static uint32_t extend(struct scratch *s, uint32_t n)
+static uint32_t extend(struct scratch *s)
 {
 	struct table *t = table_new(s);
 	uint32_t some_n = 0, best = 0, most = 1;
 
+	if (s->some_n) /* what follows the last is never the next word */
+		s->some[s->some_n] = 0;
 	for (uint32_t j = 0; j < s->some_n; j++) {
-		uint32_t i = s->some[j], first;
-		if (i + n > s->n || j + 1 == s->some_n || s->some[j + 1] != i + 1)
-			continue;
+		uint32_t i = s->some[j], next = s->some[j + 1];
+		s->some[some_n] = i;
+		some_n += next == i + 1;
+	}
+	for (uint32_t j = 0; j < some_n; j++) {
+		uint32_t i = s->some[j];
 		uint64_t key = (uint64_t)s->gram[i] << 32 | s->gram[i + 1];
-		uint32_t k = slot_of(t, mix(key, 0));
-		while ((first = held(t, k)) != UINT32_MAX && s->key[first][0] != key)
+		uint32_t k = slot_of(t, mix(key, 0)), first = held(t, k, i);
+		s->key[i][0] = key;
+		s->count[i] = 0;
+		while (s->key[first][0] != key) {
 			k = next_slot(t, k);
-		if (first == UINT32_MAX) {
-			t->slot[k] = t->base + i;
-			s->key[i][0] = key;
-			s->count[first = i] = 0;
+			first = held(t, k, i);
 		}
+		t->slot[k] = t->base + first;
 		s->gram[i] = first;
 		s->count[first]++;
-		s->some[some_n++] = i;
 	}
 	s->some_n = 0;
 	for (uint32_t j = 0; j < some_n; j++) {
@@ -340,7 +347,7 @@ static struct oc_str slice(const struct scratch *s, uint32_t i, uint32_t n)
 /* Code points of the commonest n-gram, joined by spaces, times its count. */
 static uint64_t top(struct scratch *s, uint32_t n)
 {
-	uint32_t best = extend(s, n);
+	uint32_t best = extend(s);
 
 	return (uint64_t)(oc_utf8_count(slice(s, best, n)) + n - 1) * s->count[best];
 }
@@ -352,8 +359,7 @@ static void find_alike(struct scratch *s, size_t len, bool all)
 
 	for (uint32_t i = 0; i + DUP_FROM <= s->n; i++) {
 		const char *p = s->joined.p + s->at[i];
-		uint32_t first;
-		uint64_t key[2];
+		uint64_t key[2], *mine = s->key[i];
 		if (!all && s->at[i + DUP_FROM] - s->at[i] >= KEY)
 			continue;
 		memcpy(key, p, sizeof key);
@@ -361,14 +367,16 @@ static void find_alike(struct scratch *s, size_t len, bool all)
 			key[0] &= ((uint64_t)1 << 8 * len) - 1;
 			key[1] = 0;
 		}
-		uint32_t k = slot_of(t, mix(key[0], key[1]));
-		while ((first = held(t, k)) != UINT32_MAX &&
-		       memcmp(p, s->joined.p + s->at[first], len) != 0)
+		mine[0] = key[0];
+		mine[1] = key[1];
+		uint32_t k = slot_of(t, mix(key[0], key[1])), first = held(t, k, i);
+		while ((s->key[first][0] ^ key[0]) | (s->key[first][1] ^ key[1])) {
 			k = next_slot(t, k);
-		if (first == UINT32_MAX)
-			t->slot[k] = t->base + i;
-		else
-			s->alike[i] = s->alike[first] = true;
+			first = held(t, k, i);
+		}
+		t->slot[k] = t->base + first;
+		s->alike[i] |= first != i;
+		s->alike[first] |= first != i;
 	}
 }
 
@@ -402,16 +410,17 @@ static uint64_t duplicated(struct scratch *s, uint32_t n)
 	uint64_t chars = 0;
 
 	for (uint32_t j = 0; j < s->like_n && s->like[j] + n <= s->n; j++) {
-		uint32_t i = s->like[j], first;
+		uint32_t i = s->like[j];
 		if (i < from)
 			continue;
 		struct oc_str gram = slice(s, i, n);
-		uint32_t k = slot_of(t, oc_hash64(gram.p, gram.len, 0));
-		while ((first = held(t, k)) != UINT32_MAX && !oc_str_eq(slice(s, first, n), gram))
+		uint32_t k = slot_of(t, oc_hash64(gram.p, gram.len, 0)), first = held(t, k, i);
+		while (first != i && !oc_str_eq(slice(s, first, n), gram)) {
 			k = next_slot(t, k);
-		if (first == UINT32_MAX) {
-			t->slot[k] = t->base + i;
-		} else {
+			first = held(t, k, i);
+		}
+		t->slot[k] = t->base + first;
+		if (first != i) {
 			chars += oc_utf8_count(gram);
 			from = i + n;
 		}

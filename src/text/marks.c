@@ -26,31 +26,36 @@ static unsigned class_of(unsigned char c)
 	return bits;
 }
 
-/* One word of each map: n bytes (1 to 64). Returns the map of bytes above 0x7F. */
-static uint64_t word_plain(const char *p, size_t n, struct maps *m, size_t k)
+/* Both kernels: n words of each map, and all bytes above 0x7F of p[0..64 n) together. */
+static uint64_t plain(const char *p, size_t n, struct maps m)
 {
-	uint64_t letter = 0, space = 0, brk = 0, high = 0;
+	uint64_t all = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint64_t bits = class_of((unsigned char)p[i]);
-		letter |= (bits & 1) << i;
-		space |= (bits >> 1 & 1) << i;
-		brk |= (bits >> 2 & 1) << i;
-		high |= bits >> 3 << i;
+	for (size_t k = 0; k < n; k++, p += 64) {
+		uint64_t letter = 0, space = 0, brk = 0, high = 0;
+		for (size_t i = 0; i < 64; i++) {
+			uint64_t bits = class_of((unsigned char)p[i]);
+			letter |= (bits & 1) << i;
+			space |= (bits >> 1 & 1) << i;
+			brk |= (bits >> 2 & 1) << i;
+			high |= bits >> 3 << i;
+		}
+		m.letter[k] = letter;
+		m.space[k] = space;
+		m.brk[k] = brk;
+		all |= high;
 	}
-	m->letter[k] = letter;
-	m->space[k] = space;
-	m->brk[k] = brk;
-	return high;
+	return all;
 }
 
-static uint64_t all_plain(struct oc_str text, struct maps *m)
+static const char *pair_plain(const char *p, const char *end, char a, char b)
 {
-	uint64_t high = 0;
-
-	for (size_t k = 0; k < text.len / 64; k++)
-		high |= word_plain(text.p + 64 * k, 64, m, k);
-	return high;
+	while (end - p > 1 && (p = memchr(p, a, (size_t)(end - p - 1))) != NULL) {
+		if (p[1] == b)
+			return p;
+		p++;
+	}
+	return NULL;
 }
 
 #ifdef __x86_64__
@@ -69,14 +74,14 @@ AVX2 static inline uint64_t mask(__m256i v)
 	return (uint32_t)_mm256_movemask_epi8(v);
 }
 
-AVX2 static uint64_t all_avx2(struct oc_str text, struct maps *m)
+AVX2 static uint64_t avx2(const char *p, size_t n, struct maps m)
 {
 	uint64_t high = 0;
 
-	for (size_t k = 0; k < text.len / 64; k++) {
+	for (size_t k = 0; k < n; k++, p += 64) {
 		uint64_t letter = 0, space = 0, brk = 0;
 		for (unsigned half = 0; half < 64; half += 32) {
-			__m256i c = _mm256_loadu_si256((const void *)(text.p + 64 * k + half));
+			__m256i c = _mm256_loadu_si256((const void *)(p + half));
 			__m256i fold = _mm256_or_si256(c, _mm256_set1_epi8(0x20));
 			__m256i lines = in_range(c, 10, 4), signs = in_range(c, 0x1C, 3);
 			__m256i ends = _mm256_or_si256(lines, signs);
@@ -87,11 +92,27 @@ AVX2 static uint64_t all_avx2(struct oc_str text, struct maps *m)
 			brk |= mask(ends) << half;
 			high |= mask(c);
 		}
-		m->letter[k] = letter;
-		m->space[k] = space;
-		m->brk[k] = brk;
+		m.letter[k] = letter;
+		m.space[k] = space;
+		m.brk[k] = brk;
 	}
 	return high;
+}
+
+AVX2 static const char *pair_avx2(const char *p, const char *end, char a, char b)
+{
+	__m256i first = _mm256_set1_epi8(a), second = _mm256_set1_epi8(b);
+
+	for (; end - p > 32; p += 32) {
+		__m256i x = _mm256_loadu_si256((const void *)p);
+		__m256i y = _mm256_loadu_si256((const void *)(p + 1));
+		__m256i both =
+			_mm256_and_si256(_mm256_cmpeq_epi8(x, first), _mm256_cmpeq_epi8(y, second));
+		unsigned hits = (unsigned)_mm256_movemask_epi8(both);
+		if (hits)
+			return p + __builtin_ctz(hits);
+	}
+	return pair_plain(p, end, a, b);
 }
 #endif
 
@@ -129,22 +150,25 @@ static void add_wide(struct oc_str text, struct maps *m)
 
 struct oc_marks oc_marks_make(struct oc_arena *a, struct oc_str text, enum oc_marks_how how)
 {
-	size_t n = text.len / 64 + 1, last = text.len % 64;
-	uint64_t *bits = oc_arena_alloc(a, 3 * n * sizeof *bits), high;
-	struct maps m = {bits, bits + n, bits + 2 * n};
+	size_t n = text.len / 64, last = text.len % 64;
+	uint64_t *bits = oc_arena_alloc(a, 3 * (n + 1) * sizeof *bits), high;
+	struct maps m = {bits, bits + n + 1, bits + 2 * (n + 1)};
+	struct maps m_end = {m.letter + n, m.space + n, m.brk + n};
+	char end[64] = {0};
+	uint64_t (*kernel)(const char *, size_t, struct maps) = plain;
 
 #ifdef __x86_64__
 	if (how == OC_MARKS_BEST && __builtin_cpu_supports("avx2"))
-		high = all_avx2(text, &m);
-	else
+		kernel = avx2;
 #endif
-		high = all_plain(text, &m);
 	(void)how;
-	high |= word_plain(text.p + text.len - last, last, &m, n - 1);
+	if (last)
+		memcpy(end, text.p + 64 * n, last);
+	high = kernel(text.p, n, m) | kernel(end, 1, m_end);
 	if (high)
 		add_wide(text, &m);
-	m.space[n - 1] |= ~(uint64_t)0 << last;
-	m.brk[n - 1] |= ~(uint64_t)0 << last;
+	m.space[n] |= ~(uint64_t)0 << last;
+	m.brk[n] |= ~(uint64_t)0 << last;
 	return (struct oc_marks){text, !high, m.letter, m.space, m.brk};
 }
 
@@ -187,4 +211,14 @@ bool oc_marks_line(const struct oc_marks *m, size_t *at, struct oc_str *line)
 	else
 		*at = end + (c == 0xC2 ? 2 : c == 0xE2 ? 3 : 1);
 	return true;
+}
+
+const char *oc_pair_find(const char *p, const char *end, char a, char b, enum oc_marks_how how)
+{
+#ifdef __x86_64__
+	if (how == OC_MARKS_BEST && __builtin_cpu_supports("avx2"))
+		return pair_avx2(p, end, a, b);
+#endif
+	(void)how;
+	return pair_plain(p, end, a, b);
 }

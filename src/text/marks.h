@@ -63,4 +63,8 @@ uint64_t oc_marks_words(const struct oc_marks *m, size_t from, size_t to);
  * moved behind the break. False at the end. */
 bool oc_marks_line(const struct oc_marks *m, size_t *at, struct oc_str *line);
 
+/* The first place in [p, end) where `a` stands before `b`, or NULL. The kernel is chosen as above.
+ */
+const char *oc_pair_find(const char *p, const char *end, char a, char b, enum oc_marks_how how);
+
 #endif

@@ -173,13 +173,9 @@ static const struct odd {
 static const char *const homonyms[] = {"ill",  "its",  "hell", "shell",
                                        "shed", "were", "well", "whore"};
 
-/*
- * Lengths (bit n: n letters) of the contractions without an apostrophe, by their last and first
- * letter: what says of nearly every word at once that it is none. test_rules holds them against the
- * tables above.
- */
+/* Derived from the tables above, against which test_rules holds it. */
 #define N(n) (1u << (n))
-static const uint16_t bare[26][26] = {
+const uint16_t oc_token_bare_lengths[26][26] = {
 	['a' - 'a'] = {['g' - 'a'] = N(5), ['i' - 'a'] = N(3)},
 	['d' - 'a'] = {['h' - 'a'] = N(3) | N(4),
                        ['i' - 'a'] = N(2) | N(3),
@@ -219,13 +215,6 @@ static const uint16_t bare[26][26] = {
                        ['w' - 'a'] = N(4) | N(5) | N(6) | N(7)},
 };
 #undef N
-
-bool oc_token_bare(const char *s, size_t len)
-{
-	unsigned first = (unsigned)(s[0] | 0x20) - 'a', last = (unsigned)(s[len - 1] | 0x20) - 'a';
-
-	return len <= 10 && bare[last][first] >> len & 1;
-}
 
 /* Places in s (plain, lower but for its first letter) where it is cut: 0, 1 or 2 of them. */
 unsigned oc_token_contraction(const char *s, size_t len, size_t cut[2])

@@ -17,9 +17,17 @@ bool oc_token_plain(struct oc_str s, char out[OC_SPECIAL_MAX + 1], uint8_t from[
                     size_t *len);
 /* Of plain text, NUL behind: is it one that stays one token although it holds marks? */
 bool oc_token_whole(const char *s, size_t len);
+/* Lengths (bit n: n letters) of the contractions without an apostrophe, by last and first letter.
+ */
+extern const uint16_t oc_token_bare_lengths[26][26];
 /* Of letters only (at least one): may a contraction cut them? False is certain, and the answer for
  * nearly every word. */
-bool oc_token_bare(const char *s, size_t len);
+static inline bool oc_token_bare(const char *s, size_t len)
+{
+	unsigned first = (unsigned)(s[0] | 0x20) - 'a', last = (unsigned)(s[len - 1] | 0x20) - 'a';
+
+	return len <= 10 && oc_token_bare_lengths[last][first] >> len & 1;
+}
 /* Of plain text (no NUL needed): the number of places where a contraction is cut, 0 to 2. */
 unsigned oc_token_contraction(const char *s, size_t len, size_t cut[2]);
 
