@@ -18,8 +18,7 @@
 #include "pipe/duck_abi.h"
 #include "pipe/duck_child.h"
 #include "pipe/source.h"
-
-#define MEMORY ((uint64_t)512 << 20)
+#include "pipe/writer_parquet.h"
 
 static bool no_library(void)
 {
@@ -39,12 +38,43 @@ static bool no_library(void)
 			skip();                                                                    \
 	} while (0)
 
+/* ------------------------------------------------- files made by the library */
+
+/* The helper "sql": runs statements, for this test only. */
+static int sql_run(struct oc_port *port)
+{
+	struct oc_duck d;
+	struct oc_duck_result r;
+	struct oc_err err = {0};
+	struct oc_frame f;
+	char path[512];
+	void *db = NULL, *con = NULL;
+
+	if (oc_duck_find(path, &err) || oc_duck_load(&d, path, &err) ||
+	    d.open_ext(NULL, &db, NULL, NULL) || d.connect(db, &con))
+		return -1;
+	while (oc_port_recv(port, &f, -1) > 0) {
+		struct oc_buf text = {0};
+		oc_buf_str(&text, f.data);
+		bool failed = d.query(con, oc_buf_cstr(&text), &r);
+		oc_port_send(port, OC_FRAME_FIRST, oc_str(failed ? d.result_error(&r) : ""),
+		             (struct oc_str){0});
+		d.destroy_result(&r);
+		oc_buf_fini(&text);
+	}
+	d.disconnect(&con);
+	d.close(&db);
+	return 0;
+}
+
+static const struct oc_helper_def helper_defs[] = {{"sql", sql_run}};
+
 /* Runs one statement in a child; FILE in it stands for a file of the test's folder. */
 static void sql(const char *name, const char *text)
 {
-	struct oc_duck_session *s;
+	struct oc_helper *h;
 	struct oc_err err = {0};
-	struct oc_buf with = {0}, q = {0};
+	struct oc_buf with = {0};
 	struct oc_frame f;
 	const char *at;
 
@@ -54,16 +84,12 @@ static void sql(const char *name, const char *text)
 		text = at + 4;
 	}
 	oc_buf_puts(&with, text);
-	oc_buf_puts(&q, "{\"sql\":");
-	oc_buf_json(&q, oc_buf_view(&with));
-	oc_buf_putc(&q, '}');
-	if (oc_duck_session_open(&s, feed_ctx, MEMORY, &err) ||
-	    oc_duck_session_send(s, OC_DUCK_WRITE, oc_buf_view(&q), &err) ||
-	    oc_duck_session_next(s, &f, &err))
-		fail_msg("%s: %s", err.where, err.msg);
-	oc_duck_session_close(s);
+	if (oc_helper_spawn(&h, feed_ctx, "sql", 20, &err) ||
+	    oc_helper_send(h, OC_FRAME_FIRST, oc_buf_view(&with), (struct oc_str){0}, &err) ||
+	    oc_helper_recv(h, &f, 60000, &err) != 1 || f.data.len)
+		fail_msg("%s: %.*s", err.msg, err.code ? 0 : (int)f.data.len, f.data.p);
+	oc_helper_close(h);
 	oc_buf_fini(&with);
-	oc_buf_fini(&q);
 }
 
 static void is_value(const char *expression, const char *json)
@@ -307,6 +333,110 @@ static void damaged_files(void **state)
 	oc_buf_fini(&b);
 }
 
+/* ------------------------------------------------------------------- writing */
+
+/* Writes the lines as Parquet and reads them back. */
+static void writes(const char *lines, const char *back)
+{
+	char from[4300], to[4300];
+	struct oc_err err = {0};
+	struct oc_buf got = {0};
+	struct feed f;
+
+	feed_put("w.jsonl", oc_str(lines));
+	snprintf(from, sizeof from, "%s/w.jsonl", feed_dir());
+	snprintf(to, sizeof to, "%s/w.parquet", feed_dir());
+	if (oc_parquet_write(feed_ctx, &(struct oc_parquet_file){from, to}, 1, &err))
+		fail_msg("%s: %s: %s", lines, err.where, err.msg);
+	feed_all(&f, &oc_source_parquet, "{\"path\":\"w.parquet\"}");
+	for (size_t i = 0; i < f.n; i++) {
+		oc_buf_str(&got, f.rows[i].raw);
+		oc_buf_putc(&got, '\n');
+	}
+	if (!oc_str_is(oc_buf_view(&got), back))
+		fail_msg("%s came back as %s", lines, oc_buf_cstr(&got));
+	oc_buf_fini(&got);
+	feed_close(&f);
+}
+
+static void round_trips(void **state)
+{
+	/* Each comes back byte for byte. */
+	static const char *const same[] = {
+		"{\"b\":true}\n{\"b\":null}\n{\"b\":false}\n",
+		"{\"i\":9007199254740993}\n{\"i\":-9223372036854775808}\n",
+		"{\"u\":18446744073709551615}\n{\"u\":0}\n",
+		"{\"f\":1.5}\n{\"f\":-1e+300}\n{\"f\":0.1}\n",
+		"{\"s\":\"a\\u0000b \\\" \xf0\x9f\x98\x80\"}\n{\"s\":\"\"}\n",
+		"{\"l\":[1,null]}\n{\"l\":[]}\n{\"l\":null}\n",
+		"{\"ll\":[[1.5],[]]}\n{\"ll\":[]}\n",
+		"{\"o\":{\"a\":1,\"b\":[{\"x\":\"y\"}]}}\n{\"o\":{\"a\":null,\"b\":[]}}\n",
+		"{\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}],\"n\":null}\n",
+		/* What no column type holds stays JSON. */
+		"{\"mixed\":1}\n{\"mixed\":\"x\"}\n{\"mixed\":[1,\"a\",{}]}\n",
+		"{\"empty\":{}}\n",
+		"{\"huge\":123456789012345678901234567890}\n{\"huge\":1e999}\n",
+		"{\"signs\":18446744073709551615}\n{\"signs\":-1}\n",
+		"{\"exact\":9007199254740993}\n{\"exact\":1.5}\n",
+		"{\"case\":{\"a\":1,\"A\":2}}\n",
+		"{\"a \\\"name\\\", 'with' all\":1,\"; DROP TABLE x; --\":{\"') ,\\\"\":2}}\n",
+	};
+	NEEDS_LIBRARY;
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+		writes(same[i], same[i]);
+	/* And what is written otherwise: an integer among floats, an absent member. */
+	writes("{\"f\":1}\n{\"f\":2.5}\n", "{\"f\":1.0}\n{\"f\":2.5}\n");
+	writes("{\"a\":1}\n{\"b\":\"x\"}\n", "{\"a\":1,\"b\":null}\n{\"a\":null,\"b\":\"x\"}\n");
+}
+
+static void unwritable(void **state)
+{
+	static const struct {
+		const char *lines, *words;
+	} cases[] = {
+		{"{\"Id\":1,\"id\":2}\n", "differ only in case"},
+		{"{\"\":1}\n", "must have a name"},
+		{"{}\n", "at least one column"},
+		{"", "at least one column"},
+	};
+	char from[4300], to[4300];
+
+	NEEDS_LIBRARY;
+	snprintf(from, sizeof from, "%s/w.jsonl", feed_dir());
+	snprintf(to, sizeof to, "%s/no.parquet", feed_dir());
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct oc_err err = {0};
+		feed_put("w.jsonl", oc_str(cases[i].lines));
+		assert_int_equal(
+			oc_parquet_write(feed_ctx, &(struct oc_parquet_file){from, to}, 1, &err),
+			-1);
+		if (!strstr(err.msg, cases[i].words))
+			fail_msg("%s", err.msg);
+		assert_int_equal(access(to, F_OK), -1);
+	}
+}
+
+/* Two files of one set have the columns and types of both. */
+static void shared_columns(void **state)
+{
+	char path[4][4300];
+	static const char *const names[] = {"x.jsonl", "y.jsonl", "x.parquet", "y.parquet"};
+	struct oc_err err = {0};
+	struct feed f;
+
+	NEEDS_LIBRARY;
+	for (int i = 0; i < 4; i++)
+		snprintf(path[i], sizeof path[i], "%s/%s", feed_dir(), names[i]);
+	feed_put("x.jsonl", OC_LIT("{\"a\":1}\n"));
+	feed_put("y.jsonl", OC_LIT("{\"a\":0.5,\"b\":\"t\"}\n"));
+	struct oc_parquet_file files[] = {{path[0], path[2]}, {path[1], path[3]}};
+	assert_int_equal(oc_parquet_write(feed_ctx, files, 2, &err), 0);
+	feed_all(&f, &oc_source_parquet, "{\"path\":[\"x.parquet\",\"y.parquet\"]}");
+	assert_true(oc_str_is(f.rows[0].raw, "{\"a\":1.0,\"b\":null}"));
+	assert_true(oc_str_is(f.rows[1].raw, "{\"a\":0.5,\"b\":\"t\"}"));
+	feed_close(&f);
+}
+
 /* ------------------------------------------------------------ child, library */
 
 static pid_t child_of_ours(void)
@@ -388,7 +518,8 @@ static void without_library(void **state)
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "__helper") == 0)
-		return oc_helper_main(argc, argv);
+		return strcmp(argv[2], "sql") == 0 ? oc_helper_child(helper_defs, 1, argc, argv)
+		                                   : oc_helper_main(argc, argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values),
 		cmocka_unit_test(times),
@@ -396,6 +527,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(parts_of_a_file),
 		cmocka_unit_test(rows_that_cannot_be),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(round_trips),
+		cmocka_unit_test(unwritable),
+		cmocka_unit_test(shared_columns),
 		cmocka_unit_test(damaged_files),
 		cmocka_unit_test(killed_child),
 		cmocka_unit_test(left_early),

@@ -5,6 +5,7 @@
 
 #include "cli/verb.h"
 #include "data/format.h"
+#include "pipe/duck_abi.h"
 #include "pipe/writer_csv.h"
 #include "run/archive.h"
 #include "run/job_parts.h"
@@ -32,7 +33,7 @@ static const struct oc_flag flags[] = {
          .letter = 'o',
          .type = OC_OPT_PATH,
          .arg = "OUT",
-         .help = "file to write: .jsonl, .jsonl.zst or .csv; - is standard output",
+         .help = "file to write: .jsonl, .jsonl.zst, .csv or .parquet; - is standard output",
          .def = "-"},
 	{.name = "archive",
          .type = OC_OPT_PATH,
@@ -277,6 +278,9 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	x->columns.names = x->names;
 	if (strcmp(out, "-") != 0 && refuse_existing(cli, out, err))
 		goto out;
+	char library[512];
+	if (ends(out, ".parquet") && oc_duck_find(library, err))
+		goto out;
 	if (x->to == OC_FORMAT_SHAREGPT && x->from != x->to) {
 		oc_fail(err, OC_USAGE, "export",
 		        "sharegpt is only read; `messages` is what it became");
@@ -287,7 +291,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	/* CSV needs its columns first. */
 	if (x->csv && pass(x, collect_columns, err) < 0)
 		goto out;
-	if (oc_sink_open(&x->sink, out, err) < 0)
+	if (oc_sink_open(&x->sink, cli->ctx, out, err) < 0)
 		goto out;
 	if (x->csv)
 		oc_csv_header(&header, &x->columns);
@@ -313,7 +317,8 @@ const struct oc_verb oc_verb_export = {
 	.name = "export",
 	.help = "convert rows to another shape or kind of file",
 	.usage = "FILE|RUN [--to FORMAT] [-o OUT], or RUN --archive FILE",
-	.doc = "Reads JSONL or CSV (.gz and .zst too), or a split of a run's out/. A row that has "
+	.doc = "Reads JSONL or CSV (.gz and .zst too), Parquet, or a split of a run's out/. A row "
+	       "that has "
 	       "no "
 	       "place in the new shape (a second question in alpaca, roles in text) is refused by "
 	       "its "

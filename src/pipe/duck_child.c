@@ -111,12 +111,12 @@ static int complain(struct oc_str file, int fd, const char *why, struct oc_err *
 }
 
 /* Opens a file and writes how SQL names it. */
-static int file_open(struct oc_str file, char sql[64], struct oc_err *err)
+static int file_open(struct oc_str file, int flags, char sql[64], struct oc_err *err)
 {
 	struct oc_buf name = {0};
 
 	oc_buf_str(&name, file);
-	int fd = open(oc_buf_cstr(&name), O_RDONLY | O_CLOEXEC);
+	int fd = open(oc_buf_cstr(&name), flags | O_CLOEXEC, 0666);
 	if (fd < 0)
 		oc_fail_errno(err, oc_buf_cstr(&name), "cannot open");
 	else
@@ -177,7 +177,7 @@ static int look(struct child *c, yyjson_val *q, struct oc_err *err)
 	struct oc_duck_result r = {{0}};
 	struct oc_buf sql = {0}, out = {0};
 	char name[64];
-	int rc = -1, fd = file_open(file, name, err);
+	int rc = -1, fd = file_open(file, O_RDONLY, name, err);
 
 	if (fd < 0)
 		return -1;
@@ -332,7 +332,7 @@ static int read_rows(struct child *c, yyjson_val *q, struct oc_err *err)
 	                     .next = (uint64_t)oc_json_get_int(q, "from", 0)};
 	void *statement = NULL;
 	char name[64];
-	int rc = -1, fd = file_open(file, name, err);
+	int rc = -1, fd = file_open(file, O_RDONLY, name, err);
 
 	if (fd < 0)
 		return -1;
@@ -366,22 +366,56 @@ out:
 
 /* ------------------------------------------------------------------ writing */
 
+static void write_sql(struct oc_buf *sql, yyjson_val *q, const char *from, const char *to)
+{
+	yyjson_val *columns = oc_json_get(q, "columns"), *column;
+	size_t i, n;
+
+	oc_buf_printf(sql,
+	              "COPY (SELECT * FROM read_json(%s, format='newline_delimited', "
+	              "auto_detect=false, records=true, compression='uncompressed', "
+	              "maximum_object_size=%lld, columns={",
+	              from, (long long)oc_json_get_int(q, "longest", 1 << 24));
+	yyjson_arr_foreach(columns, i, n, column)
+	{
+		if (i)
+			oc_buf_puts(sql, ", ");
+		put_sql(sql, '"', oc_json_str(yyjson_arr_get(column, 0)));
+		oc_buf_puts(sql, ": ");
+		put_sql(sql, '\'', oc_json_str(yyjson_arr_get(column, 1)));
+	}
+	oc_buf_printf(sql,
+	              "})) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %lld, "
+	              "USE_TMP_FILE false)",
+	              to, (long long)oc_json_get_int(q, "group", 122880));
+}
+
 static int write_file(struct child *c, yyjson_val *q, struct oc_err *err)
 {
 	const struct oc_duck *d = &c->lib;
+	struct oc_str file = oc_json_get_str(q, "to");
 	struct oc_duck_result r = {{0}};
 	struct oc_buf sql = {0}, b = {0};
-	int rc = -1;
+	char from[64], to[64];
+	int rc = -1, in, out = -1;
 
-	oc_buf_str(&sql, oc_json_get_str(q, "sql"));
+	in = file_open(oc_json_get_str(q, "file"), O_RDONLY, from, err);
+	if (in < 0 || (out = file_open(file, O_RDWR | O_CREAT | O_TRUNC, to, err)) < 0)
+		goto out;
+	write_sql(&sql, q, from, to);
 	if (d->query(c->con, oc_buf_cstr(&sql), &r)) {
-		complain(oc_json_get_str(q, "file"), -1, d->result_error(&r), err);
-	} else {
-		oc_buf_puts(&b, "{}");
-		rc = done(c, &b);
+		complain(file, out, d->result_error(&r), err);
+		goto out;
 	}
+	oc_buf_puts(&b, "{}");
+	rc = done(c, &b);
+out:
 	d->destroy_result(&r);
 	oc_buf_fini(&sql);
+	if (in >= 0)
+		close(in);
+	if (out >= 0)
+		close(out);
 	return rc;
 }
 

@@ -8,7 +8,7 @@
  *                                    ◄─ DONE {rows, groups: [rows of each], columns: [names]}
  *   READ  {file, columns, from, to}  ─► rows from .. to-1 in the order of the file
  *                                    ◄─ ROWS ..., then DONE {}  or FAILED
- *   WRITE {sql}                      ─► see writer_parquet.c
+ *   WRITE {file, to, columns, ...}   ─► JSON lines into a Parquet file: writer_parquet.c
  *                                    ◄─ DONE {}  or FAILED
  *
  * ROWS is a struct oc_duck_rows, `n` structs oc_duck_row, then the rows' bytes. Rows are sent as

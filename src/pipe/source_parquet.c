@@ -54,11 +54,11 @@ static const struct oc_option options[] = {
 	{.key = "id", .type = OC_OPT_FIELD, .help = "The column that holds the label of a row."},
 	{.key = "max_row",
          .type = OC_OPT_BYTES,
-         .def = "250MB",
+         .def = OC_SOURCE_MAX_ROW,
          .help = "A row whose JSON is longer is rejected with its place and length.",
          .unit = "bytes",
          .min = 2,
-         .max = 250e6},
+         .max = 256e6},
 	{.key = NULL},
 };
 
@@ -105,7 +105,7 @@ static int parquet_open(void **self, const struct oc_env *env, yyjson_val *opts,
 	s->memory = env->memory / 2 > MEMORY_LEAST ? env->memory / 2 : MEMORY_LEAST;
 	s->id = oc_arena_str(s->arena, oc_json_get_str(opts, "id"));
 	s->binary_as_text = oc_json_get_bool(opts, "binary_as_text", false);
-	s->max_row = (uint64_t)oc_json_get_int(opts, "max_row", 250000000);
+	s->max_row = (uint64_t)oc_json_get_int(opts, "max_row", 256000000);
 	s->chosen = yyjson_arr_size(columns) > 0;
 	s->columns = oc_arena_alloc(s->arena, yyjson_arr_size(columns) * sizeof *s->columns);
 	yyjson_arr_foreach(columns, i, max, column) s->columns[s->column_n++] =

@@ -452,13 +452,13 @@ static int sinks_open(struct run *r, struct oc_err *err)
 {
 	const struct oc_job *job = r->job;
 
-	if (!job->dry && !job->index && oc_sink_open(&r->out, job->out, err))
+	if (!job->dry && !job->index && oc_sink_open(&r->out, r->ctx, job->out, err))
 		return -1;
-	if (job->rejected && !job->dry && oc_sink_open(&r->rejected, job->rejected, err))
+	if (job->rejected && !job->dry && oc_sink_open(&r->rejected, r->ctx, job->rejected, err))
 		return -1;
 	if (job->verdicts) {
 		r->verdict_body = oc_arena_printf(r->arena, "%s/verdicts", r->work).p;
-		if (oc_sink_open(&r->verdicts, r->verdict_body, err))
+		if (oc_sink_open(&r->verdicts, r->ctx, r->verdict_body, err))
 			return -1;
 	}
 	return 0;
@@ -490,13 +490,13 @@ static int check(const struct oc_job *job, struct oc_err *err)
 {
 	if (job->mix && job->stage_n)
 		return oc_fail(err, OC_INTERNAL, NULL, "a job has stages or a mix");
-	if (job->index && oc_sink_check(job->index, job->force, err))
+	if (job->index && oc_sink_check(job->index, false, job->force, err))
 		return -1;
-	if (!job->dry && !job->index && oc_sink_check(job->out, job->force, err))
+	if (!job->dry && !job->index && oc_sink_check(job->out, true, job->force, err))
 		return -1;
-	if (job->rejected && oc_sink_check(job->rejected, job->force, err))
+	if (job->rejected && oc_sink_check(job->rejected, false, job->force, err))
 		return -1;
-	return job->verdicts ? oc_sink_check(job->verdicts, job->force, err) : 0;
+	return job->verdicts ? oc_sink_check(job->verdicts, false, job->force, err) : 0;
 }
 
 int oc_job_run(const struct oc_job *job, struct oc_tally *tally, struct oc_err *err)

@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "data/row.h"
+#include "pipe/duck_abi.h"
+#include "pipe/writer_parquet.h"
 #include "run/job_parts.h"
 
 struct oc_threshold {
@@ -34,16 +36,21 @@ static bool ends(const char *path, const char *with)
 	return n > m && strcmp(path + n - m, with) == 0;
 }
 
-int oc_sink_check(const char *path, bool force, struct oc_err *err)
+int oc_sink_check(const char *path, bool rows, bool force, struct oc_err *err)
 {
 	struct stat st;
 
 	if (is_stdout(path) || is_special(path))
 		return 0;
-	if (ends(path, ".gz") || ends(path, ".csv") || ends(path, ".parquet"))
+	if (ends(path, ".parquet") && rows) {
+		char library[512];
+		if (oc_duck_find(library, err))
+			return -1;
+	} else if (ends(path, ".gz") || ends(path, ".csv") || ends(path, ".parquet")) {
 		return oc_fail(err, OC_USAGE, path,
 		               "jobs write JSON lines: name it .jsonl or .jsonl.zst (`outcross "
 		               "export` converts)");
+	}
 	if (stat(path, &st))
 		return 0;
 	if (S_ISDIR(st.st_mode))
@@ -54,9 +61,10 @@ int oc_sink_check(const char *path, bool force, struct oc_err *err)
 	return 0;
 }
 
-int oc_sink_open(struct oc_sink *s, const char *path, struct oc_err *err)
+int oc_sink_open(struct oc_sink *s, struct oc_ctx *ctx, const char *path, struct oc_err *err)
 {
-	*s = (struct oc_sink){.path = is_stdout(path) ? "standard output" : path, .fd = 1};
+	*s = (struct oc_sink){
+		.path = is_stdout(path) ? "standard output" : path, .ctx = ctx, .fd = 1};
 	if (is_stdout(path)) {
 		s->open = true;
 		return 0;
@@ -68,6 +76,7 @@ int oc_sink_open(struct oc_sink *s, const char *path, struct oc_err *err)
 		return 0;
 	}
 	bool special = is_special(path);
+	s->parquet = !special && ends(path, ".parquet");
 	if (!special) {
 		struct oc_buf tmp = {0};
 		oc_buf_printf(&tmp, "%s.tmp", path);
@@ -94,6 +103,20 @@ int oc_sink_add(struct oc_sink *s, struct oc_str bytes, struct oc_err *err)
 	            : oc_write_all(s->fd, bytes.p, bytes.len, s->path, err);
 }
 
+/* The rows written so far become a Parquet file in their place. */
+static int make_parquet(struct oc_sink *s, struct oc_err *err)
+{
+	struct oc_buf made = {0};
+
+	oc_buf_printf(&made, "%s.made", s->tmp);
+	struct oc_parquet_file file = {s->tmp, oc_buf_cstr(&made)};
+	int rc = oc_parquet_write(s->ctx, &file, 1, err);
+	if (!rc && rename(file.parquet, s->tmp))
+		rc = oc_fail_errno(err, s->path, "cannot rename to");
+	oc_buf_fini(&made);
+	return rc;
+}
+
 int oc_sink_close(struct oc_sink *s, struct oc_err *err)
 {
 	int rc = 0;
@@ -110,6 +133,8 @@ int oc_sink_close(struct oc_sink *s, struct oc_err *err)
 	if (s->fd != 1 && close(s->fd) && !rc)
 		rc = oc_fail_errno(err, s->path, "cannot close");
 	s->open = false;
+	if (s->parquet && !rc)
+		rc = make_parquet(s, err);
 	if (s->tmp && !rc)
 		rc = oc_rename_synced(s->tmp, s->path, err);
 	if (s->tmp && rc)
@@ -293,7 +318,7 @@ int oc_verdicts_finish(const char *path, const char *body, const struct oc_thres
 		goto out;
 	}
 	header(&b, t, steps, step_n);
-	if (oc_sink_open(&sink, path, err) || oc_sink_add(&sink, oc_buf_view(&b), err))
+	if (oc_sink_open(&sink, NULL, path, err) || oc_sink_add(&sink, oc_buf_view(&b), err))
 		goto out;
 	oc_buf_reserve(&b, 1 << 20);
 	for (;;) {

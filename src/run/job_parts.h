@@ -40,15 +40,18 @@ int oc_job_sources_read(struct oc_arena *a, const struct oc_job *job, struct oc_
 /* A file that gets its name when it is whole, or standard output, or a device. */
 struct oc_sink {
 	const char *path;
+	struct oc_ctx *ctx;
 	char *tmp;
 	int fd;
+	bool parquet;
 	struct oc_zwriter *z;
 	bool open;
 };
 
-/* Refuses what exists, unless `force`. */
-int oc_sink_check(const char *path, bool force, struct oc_err *err);
-int oc_sink_open(struct oc_sink *s, const char *path, struct oc_err *err);
+/* Refuses what exists, unless `force`. Of rows, not of verdicts and the like, a name may end in
+ * .parquet: the rows wait as JSON lines in NAME.tmp until the sink is closed. */
+int oc_sink_check(const char *path, bool rows, bool force, struct oc_err *err);
+int oc_sink_open(struct oc_sink *s, struct oc_ctx *ctx, const char *path, struct oc_err *err);
 int oc_sink_add(struct oc_sink *s, struct oc_str bytes, struct oc_err *err);
 int oc_sink_close(struct oc_sink *s, struct oc_err *err);
 void oc_sink_abandon(struct oc_sink *s);
