@@ -7,24 +7,32 @@
 #include "cli/verb.h"
 #include "data/opts.h"
 
-static const struct oc_flag *find_flag(const struct oc_verb *verb, struct oc_str name, char letter)
-{
-	const struct oc_flag *tables[2] = {verb->flags, oc_common_flags};
+/* Tables of options that a line may use. */
+#define TABLES 3
+#define TABLES_OF(cli)                                                                             \
+	{                                                                                          \
+		(cli)->part, (cli)->verb->flags, oc_common_flags                                   \
+	}
 
-	for (unsigned t = 0; t < 2; t++)
+static const struct oc_flag *find_flag(const struct oc_cli *cli, struct oc_str name, char letter)
+{
+	const struct oc_flag *tables[TABLES] = TABLES_OF(cli);
+
+	for (unsigned t = 0; t < TABLES; t++)
 		for (const struct oc_flag *f = tables[t]; f && f->name; f++)
 			if (letter ? f->letter == letter : oc_str_is(name, f->name))
 				return f;
 	return NULL;
 }
 
-static int unknown_flag(const struct oc_verb *verb, struct oc_str name, struct oc_err *err)
+static int unknown_flag(const struct oc_cli *cli, struct oc_str name, struct oc_err *err)
 {
-	const struct oc_flag *tables[2] = {verb->flags, oc_common_flags};
+	const struct oc_flag *tables[TABLES] = TABLES_OF(cli);
+	const struct oc_verb *verb = cli->verb;
 	const char *names[128], *near;
 	size_t n = 0;
 
-	for (unsigned t = 0; t < 2; t++)
+	for (unsigned t = 0; t < TABLES; t++)
 		for (const struct oc_flag *f = tables[t]; f && f->name && n < 128; f++)
 			names[n++] = f->name;
 	near = oc_nearest(name, names, n);
@@ -105,12 +113,12 @@ static int read_option(struct oc_cli *cli, int argc, char **argv, int *i, struct
 	for (;;) {
 		size_t len = is_long ? strcspn(p, "=") : 1;
 		const struct oc_flag *f =
-			find_flag(cli->verb, (struct oc_str){p, len}, is_long ? '\0' : *p);
+			find_flag(cli, (struct oc_str){p, len}, is_long ? '\0' : *p);
 		struct oc_given *g;
 		const char *value = NULL;
 
 		if (!f && is_long)
-			return unknown_flag(cli->verb, (struct oc_str){p, len}, err);
+			return unknown_flag(cli, (struct oc_str){p, len}, err);
 		if (!f)
 			return oc_fail(err, OC_USAGE, cli->verb->name,
 			               "unknown option -%c; `outcross %s --help` lists them", *p,
@@ -137,12 +145,78 @@ static int read_option(struct oc_cli *cli, int argc, char **argv, int *i, struct
 	}
 }
 
+static const struct oc_given *last_given(const struct oc_cli *cli, const char *name)
+{
+	for (unsigned i = cli->given_n; i-- > 0;)
+		if (strcmp(cli->given[i].flag->name, name) == 0)
+			return &cli->given[i];
+	return NULL;
+}
+
+/* The first word that names a part brings that part's options. What they may hold is checked with
+ * the part's table, later. */
+static void find_part(struct oc_cli *cli, int argc, char **argv)
+{
+	const struct oc_option *table = NULL;
+	size_t n = 0;
+
+	for (int i = 0; i < argc && !table; i++)
+		if (argv[i][0] != '-')
+			table = cli->verb->part(oc_str(argv[i]));
+	while (table && table[n].key)
+		n++;
+	cli->part = oc_zalloc(n + 1, sizeof *cli->part);
+	for (size_t i = 0; i < n; i++)
+		cli->part[i] = (struct oc_flag){
+			.name = table[i].key,
+			.type = table[i].type == OC_OPT_BOOL   ? OC_OPT_BOOL
+		                : table[i].type == OC_OPT_STRS ? OC_OPT_STRS
+		                                               : OC_OPT_STR,
+			.help = table[i].help,
+		};
+}
+
+void oc_arg_part(const struct oc_cli *cli, struct oc_buf *json)
+{
+	bool any = false;
+
+	oc_buf_putc(json, '{');
+	for (const struct oc_flag *f = cli->part; f && f->name; f++) {
+		const struct oc_given *last = last_given(cli, f->name);
+		const char *text = last ? last->text : NULL;
+		char *end = NULL;
+		if (!last)
+			continue;
+		oc_buf_puts(json, any ? "," : "");
+		any = true;
+		oc_buf_json(json, oc_str(f->name));
+		oc_buf_putc(json, ':');
+		if (f->type == OC_OPT_BOOL) {
+			oc_buf_puts(json, "true");
+		} else if (f->type == OC_OPT_STRS) {
+			for (unsigned i = 0; (text = oc_arg_many(cli, f->name, i)); i++) {
+				oc_buf_putc(json, i ? ',' : '[');
+				oc_buf_json(json, oc_str(text));
+			}
+			oc_buf_putc(json, ']');
+		} else if (isfinite(strtod(text, &end)) && end != text && !*end &&
+		           strspn(text, "0123456789.-") == strlen(text)) {
+			oc_buf_double(json, strtod(text, NULL));
+		} else {
+			oc_buf_json(json, oc_str(text));
+		}
+	}
+	oc_buf_putc(json, '}');
+}
+
 int oc_args_parse(struct oc_cli *cli, int argc, char **argv, bool *help, struct oc_err *err)
 {
 	size_t letters = 0;
 	bool only_words = false;
 
 	*help = false;
+	if (cli->verb->part)
+		find_part(cli, argc, argv);
 	for (int i = 0; i < argc; i++)
 		letters += strlen(argv[i]) + 1;
 	cli->given = oc_zalloc(letters + 1, sizeof *cli->given);
@@ -178,16 +252,10 @@ void oc_args_fini(struct oc_cli *cli)
 {
 	free(cli->given);
 	free(cli->operands);
+	free(cli->part);
+	cli->part = NULL;
 	cli->given = NULL;
 	cli->operands = NULL;
-}
-
-static const struct oc_given *last_given(const struct oc_cli *cli, const char *name)
-{
-	for (unsigned i = cli->given_n; i-- > 0;)
-		if (strcmp(cli->given[i].flag->name, name) == 0)
-			return &cli->given[i];
-	return NULL;
 }
 
 bool oc_arg_bool(const struct oc_cli *cli, const char *name)

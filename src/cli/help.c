@@ -207,7 +207,7 @@ struct part {
 	const struct oc_option *options;
 };
 
-enum { STAGES, SOURCES, RECIPES, LLMS, MODELS, KIND_N };
+enum { STAGES, SOURCES, RECIPES, LLMS, MODELS, TRAINERS, KIND_N };
 
 static const struct {
 	const char *list, *one, *title;
@@ -217,6 +217,7 @@ static const struct {
 	{"recipes", "recipe", "Recipes: what can stand under `generate:`"},
 	{"llms", "llm", "Language models: `type:` under `models:`"},
 	{"models", "model", "Models that rehearsals fit"},
+	{"trainers", "outcross train", "What `outcross train` makes"},
 };
 
 /* A built-in recipe as a part. Its strings live in `a`. */
@@ -249,6 +250,7 @@ static bool part_at(struct oc_arena *a, int kind, size_t i, struct part *p)
 	case SOURCES: TAKE(oc_sources);
 	case RECIPES: return recipe_at(a, i, p);
 	case MODELS: TAKE(oc_models);
+	case TRAINERS: TAKE(oc_trainers);
 	default: TAKE(oc_llms);
 	}
 #undef TAKE
@@ -293,7 +295,7 @@ void oc_help_overview(struct oc_buf *b)
 		b,
 		"\n`outcross VERB --help` explains a verb; `outcross help plan-keys` the keys of "
 		"a plan;\n`outcross help stages` (recipes, sources, llms, models) what can stand "
-		"in one.\n");
+		"in one, and\n`outcross help trainers` what can be trained.\n");
 }
 
 void oc_help_verb(struct oc_buf *b, const struct oc_verb *verb)
@@ -523,6 +525,11 @@ void oc_help_completions(struct oc_buf *b)
 		oc_buf_printf(b, "\t%s) options='", oc_verbs[i]->name);
 		words(b, oc_verbs[i]->flags);
 		words(b, oc_common_flags);
+		for (size_t k = 0; oc_verbs[i]->part && oc_trainers[k]; k++) {
+			oc_buf_printf(b, " %s", oc_trainers[k]->name);
+			for (const struct oc_option *o = oc_trainers[k]->options; o->key; o++)
+				oc_buf_printf(b, " --%s", o->key);
+		}
 		if (strcmp(oc_verbs[i]->name, "help") == 0) {
 			struct part p;
 			for (size_t k = 0; oc_verbs[k]; k++)

@@ -35,6 +35,9 @@ struct oc_verb {
 	const struct oc_flag *flags;
 	unsigned operand_min, operand_max; /* how many words beside options; max 0 = none */
 	bool hidden; /* not in help: started by Outcross itself; argv is handed over unparsed */
+	/* A part the line may name gives the verb further options (train NAME): the table of the
+	 * part of that name, or NULL. May be NULL. */
+	const struct oc_option *(*part)(struct oc_str name);
 	/* 0 done, 1..255 that exit status without a message, -1 see err. */
 	int (*run)(struct oc_cli *cli, struct oc_err *err);
 };
@@ -56,7 +59,8 @@ struct oc_cli {
 	unsigned operand_n;
 	struct oc_given *given; /* (given_n) in the order of the line */
 	unsigned given_n;
-	int argc; /* of a hidden verb: what follows its name */
+	struct oc_flag *part; /* options of the part named on the line, made from its table */
+	int argc;             /* of a hidden verb: what follows its name */
 	char **argv;
 	bool json, quiet, verbose;
 	struct oc_progress progress;
@@ -68,6 +72,9 @@ const char *oc_arg_str(const struct oc_cli *cli, const char *name, const char *o
 double oc_arg_num(const struct oc_cli *cli, const char *name, double otherwise);
 /* Value number i of an option that may be given often, or NULL. */
 const char *oc_arg_many(const struct oc_cli *cli, const char *name, unsigned i);
+
+/* The options given of the part the line named, as the mapping its table checks: {"order": 5}. */
+void oc_arg_part(const struct oc_cli *cli, struct oc_buf *json);
 
 /* args.c: takes the line apart. On --help sets *help and returns 0 without further checks. */
 int oc_args_parse(struct oc_cli *cli, int argc, char **argv, bool *help, struct oc_err *err);

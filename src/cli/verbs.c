@@ -18,6 +18,7 @@
 	X(verify)                                                                                  \
 	X(mix)                                                                                     \
 	X(index)                                                                                   \
+	X(train)                                                                                   \
 	X(export)                                                                                  \
 	X(doctor)                                                                                  \
 	X(help)

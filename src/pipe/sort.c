@@ -141,6 +141,7 @@ static void scatter(const unsigned char *from, unsigned char *to, size_t n, size
 	case 16: PASS(16); break;
 	case 20: PASS(20); break;
 	case 24: PASS(24); break;
+	case 28: PASS(28); break;
 	case 32: PASS(32); break;
 	default: PASS(record);
 	}
