@@ -319,6 +319,9 @@ struct oc_stage_def {
 	               struct oc_err *err);
 	int (*resolve)(void *self, struct oc_spill *spill, struct oc_err *err);
 	int (*apply)(void *self, void *scratch, struct oc_row *row, struct oc_err *err);
+	/* May be NULL. The next rows of the pass that applies: fills rows[0..n-1] with numbers
+	 * below row_n, each of which comes exactly once, and returns n <= cap; 0 at the end. */
+	uint64_t (*order)(void *self, uint64_t row_n, uint64_t *rows, uint64_t cap);
 
 	/* Any kind that sees rows (for WHOLE instead of `resolve`, else with spill NULL, after the
 	 * last row): writes what it knows of them to an index (index/disk.h) that the same stage

@@ -49,7 +49,6 @@ static void entry(struct oc_buf *b, const char *name, const char *text)
 	oc_buf_printf(b, "  %s", name);
 	if (len + 4 > INDENT) {
 		oc_buf_putc(b, '\n');
-		len = 0;
 		wrap(b, text ? text : "", 0, INDENT);
 		return;
 	}

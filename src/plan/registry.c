@@ -21,7 +21,9 @@
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
 	X(pii)                                                                                     \
+	X(sample)                                                                                  \
 	X(schema)                                                                                  \
+	X(sort)                                                                                    \
 	X(substring)                                                                               \
 	X(words)
 

@@ -6,6 +6,7 @@
 #include "run/lineage.h"
 #include "run/lookup.h"
 #include "run/state.h"
+#include "run/walk.h"
 
 /* -------------------------------------------------------------------- notes */
 
@@ -175,7 +176,7 @@ int oc_feed_sources(struct oc_feed *feed, struct oc_run *run, struct oc_err *err
 struct leg_feed {
 	struct oc_run *run;
 	struct oc_leg *leg;
-	uint64_t row;
+	struct oc_walk walk;
 	bool recipes;
 	unsigned at; /* recipe */
 	struct oc_recipe *recipe;
@@ -249,12 +250,11 @@ static int leg_next(void *user, struct oc_batch *batch, struct oc_err *err)
 {
 	struct leg_feed *f = user;
 
-	if (f->row < oc_leg_rows(f->leg)) {
-		if (oc_leg_read(f->leg, f->row, batch, err) < 0)
+	if (!oc_walk_ended(&f->walk)) {
+		if (oc_walk_next(&f->walk, batch, err))
 			return -1;
 		for (uint32_t i = 0; i < batch->row_n; i++)
 			batch->rows[i].old = true;
-		f->row += batch->row_n;
 		return 1;
 	}
 	while (f->recipes && f->at < f->run->plan->generate_n) {
@@ -299,7 +299,7 @@ static void leg_close(void *user)
 }
 
 int oc_feed_leg(struct oc_feed *feed, struct oc_run *run, const char *dir, const uint8_t *test,
-                bool recipes, struct oc_err *err)
+                bool recipes, const struct oc_step_run *applied, struct oc_err *err)
 {
 	/* Before the pass has threads: they look at what the models counted. */
 	for (unsigned i = 0; recipes && i < run->plan->generate_n; i++) {
@@ -317,6 +317,7 @@ int oc_feed_leg(struct oc_feed *feed, struct oc_run *run, const char *dir, const
 		return -1;
 	}
 	oc_leg_mark_test(f->leg, test);
+	oc_walk_init(&f->walk, f->leg, applied);
 	*feed = (struct oc_feed){f, leg_next, leg_parse, leg_close};
 	return 0;
 }

@@ -68,7 +68,7 @@ static int clusters(struct oc_run *run, const char *dir, uint64_t rows, uint64_t
 	if (!opts || def->open(&self, &env, opts, err) ||
 	    !(spill = oc_spill_open(run->ctx, run->work, "holdout", def->stream_n,
 	                            run->plan->memory, err)) ||
-	    oc_feed_leg(&feed, run, dir, NULL, false, err))
+	    oc_feed_leg(&feed, run, dir, NULL, false, NULL, err))
 		goto out;
 	struct oc_step_run step = {
 		.def = def, .self = self, .name = "holdout", .role = OC_OBSERVE, .spill = spill};

@@ -16,6 +16,7 @@
 #include "run/job_parts.h"
 #include "run/lineage.h"
 #include "run/stage_facts.h"
+#include "run/walk.h"
 
 struct run {
 	const struct oc_job *job;
@@ -34,7 +35,7 @@ struct run {
 	/* the pass at work */
 	unsigned at;                /* source being read */
 	struct oc_leg *from;        /* or a leg, */
-	uint64_t next;              /* from this row on */
+	struct oc_walk walk;        /* through its rows */
 	struct oc_leg_writer *into; /* NULL = the last pass: rows go out */
 };
 
@@ -85,10 +86,7 @@ static int feed(void *user, struct oc_batch *batch, struct oc_err *err)
 
 	if (!r->from)
 		return feed_sources(r, batch, err);
-	if (oc_leg_read(r->from, r->next, batch, err))
-		return -1;
-	r->next += batch->row_n;
-	return r->next < oc_leg_rows(r->from);
+	return oc_walk_next(&r->walk, batch, err) ? -1 : !oc_walk_ended(&r->walk);
 }
 
 static int parse(void *user, struct oc_row *row, struct oc_err *err)
@@ -236,6 +234,8 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 	}
 	if (((observes && !job->index) || r->mix) && !(r->into = oc_leg_create(leg, 0, err)))
 		goto out;
+	if (r->from)
+		oc_walk_init(&r->walk, r->from, n ? steps : NULL);
 	struct oc_pass p = {.ctx = r->ctx,
 	                    .steps = steps,
 	                    .step_n = n,
@@ -260,7 +260,6 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 		r->into = NULL;
 		if (oc_leg_finish(into, err) || oc_leg_open(&r->from, leg, err))
 			goto out;
-		r->next = 0;
 	}
 	if (job->index)
 		rc = r->steps[0].def->index(r->steps[0].self, spill, job->index, err);

@@ -84,7 +84,7 @@ static int look_again(struct oc_run *run, struct oc_step_run *step, const char *
 	                       .user = &feed,
 	                       .feed = look_next,
 	                       .parse = look_parse};
-	int rc = oc_feed_leg(&feed, run, leg, NULL, false, err);
+	int rc = oc_feed_leg(&feed, run, leg, NULL, false, NULL, err);
 
 	run->phase = step->name;
 	if (!rc)
@@ -156,7 +156,7 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 		n++;
 	}
 	if (done ? look_again(run, &steps[0], out, err)
-	         : oc_feed_leg(&feed, run, dir, test, number == 1, err) ||
+	         : oc_feed_leg(&feed, run, dir, test, number == 1, n ? steps : NULL, err) ||
 	                    oc_run_leg_pass(run, name, &feed, steps, n, out, err))
 		goto out;
 	if (observes && step_resolve(run, &steps[n - 1], err))

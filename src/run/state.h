@@ -62,9 +62,10 @@ struct oc_feed {
 void oc_run_note(struct oc_run *run, const char *key, struct oc_str value);
 int oc_run_notes_store(struct oc_run *run, struct oc_err *err);
 int oc_feed_sources(struct oc_feed *feed, struct oc_run *run, struct oc_err *err);
-/* A leg; `test` has a bit per row that is held out, or is NULL; then the recipes, or none. */
+/* A leg; `test` has a bit per row that is held out, or is NULL; then the recipes, or none. In the
+ * order of the whole stage that the pass applies first (NULL: none), if that has one. */
 int oc_feed_leg(struct oc_feed *feed, struct oc_run *run, const char *dir, const uint8_t *test,
-                bool recipes, struct oc_err *err);
+                bool recipes, const struct oc_step_run *applied, struct oc_err *err);
 
 /* What a source's files were: name, bytes, rows, hash. Noted for run.db when it has been read. */
 void oc_inputs_note(struct oc_run *run, unsigned source, void *self);

@@ -46,7 +46,7 @@ done
 ./run --help | grep -q 'plans/demo.yaml' || fail "./run --help"
 [ -x check ] && [ -x run ] || fail "not executable"
 # The floors: rooms that exist, on the floors that test/floors.sh knows.
-block text 3 | awk '/^[0-8]  / { for (i = 2; i <= NF && $i ~ /^[a-z]+$/; i++) if (system("test -d src/" $i) == 0) print $1, $i }' | sort >"$tmp/said"
+block text 3 | awk '/^[0-9]  / { for (i = 2; i <= NF && $i ~ /^[a-z]+$/; i++) if (system("test -d src/" $i) == 0) print $1, $i }' | sort >"$tmp/said"
 sed -n 's/.*split("\([^"]*\)", floor.*/\1/p' test/floors.sh | tr '|' '\n' | awk '{ for (i = 1; i <= NF; i++) print NR - 1, $i }' |
 	while read -r f room; do [ ! -d "src/$room" ] || echo "$f $room"; done | sort >"$tmp/are"
 diff "$tmp/said" "$tmp/are" || fail "the floors are others"
