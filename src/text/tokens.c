@@ -710,9 +710,17 @@ static bool is_punctuation(struct oc_str w)
 
 uint32_t oc_token_sentences(const struct oc_str *word, uint32_t from, uint32_t to)
 {
+	return oc_token_sentence_list(word, from, to, NULL);
+}
+
+uint32_t oc_token_sentence_list(const struct oc_str *word, uint32_t from, uint32_t to,
+                                uint32_t *first)
+{
 	uint32_t n = from < to;
 	bool ended = false;
 
+	if (n && first)
+		first[0] = from;
 	for (uint32_t i = from; i < to; i++) {
 		struct oc_str w = word[i];
 		bool mark = !is_letter((unsigned char)*w.p) && ends_sentence(w);
@@ -721,6 +729,8 @@ uint32_t oc_token_sentences(const struct oc_str *word, uint32_t from, uint32_t t
 			const char *gap = word[i - 1].p + word[i - 1].len;
 			if (w.p - gap > 1 || (w.p > gap && *gap != ' ') ||
 			    (!mark && !is_punctuation(w))) {
+				if (first)
+					first[n] = i;
 				n++;
 				ended = false;
 			}

@@ -33,6 +33,9 @@ struct oc_tokens oc_text_tokens_marked(struct oc_arena *a, const struct oc_marks
  * such as . ! ? and the punctuation that follows it. The tokens must be slices of one text. O(n).
  */
 uint32_t oc_token_sentences(const struct oc_str *word, uint32_t from, uint32_t to);
+/* The same; first[k] is the token with which sentence k begins, for up to to - from sentences. */
+uint32_t oc_token_sentence_list(const struct oc_str *word, uint32_t from, uint32_t to,
+                                uint32_t *first);
 
 /* Is c in a list of ranges {first, last}, sorted? O(log n). */
 bool oc_in_ranges(const uint32_t (*ranges)[2], size_t n, uint32_t c);

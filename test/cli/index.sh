@@ -11,10 +11,11 @@ while [ $i -lt 300 ]; do
 	echo "{\"text\":\"a$k b$((k % 97)) c$((k % 89)) d$((k * 7 % 101)) e$((k % 83)) f$((k % 79)) g$((k * 5 % 103)) h\"}"
 	i=$((i + 1))
 done >all.jsonl
+sed -n 7p all.jsonl >>all.jsonl # the same again, for exact
 head -n 150 all.jsonl >old.jsonl
 tail -n +151 all.jsonl >new.jsonl
 
-for stage in novelty near_dup; do
+for stage in novelty near_dup exact; do
 	"$OUTCROSS" curate old.jsonl new.jsonl --do $stage -o whole.jsonl -q
 	"$OUTCROSS" curate old.jsonl --do $stage -o first.jsonl -q
 	"$OUTCROSS" index build old.jsonl --for $stage -o $stage.index -q
