@@ -35,7 +35,7 @@ else
 YYJSON_CFLAGS := -isystem $(DEPS)/yyjson
 YYJSON_LIBS := $(DEPS)/yyjson/libyyjson.a
 endif
-LIBS := $(YYJSON_LIBS) $(shell pkg-config --libs $(PKGS)) -lgmp -ldl -lpthread -lm
+LIBS := $(YYJSON_LIBS) $(shell pkg-config --libs $(PKGS)) -lgmp -lcld2 -ldl -lpthread -lm
 
 # ---------------------------------------------------------------------- flags
 # Other compilers than gcc 12 and clang 14 warn of more; there a warning is only shown.

@@ -17,6 +17,7 @@
 	X(gopher_repetition)                                                                       \
 	X(hold)                                                                                    \
 	X(judge)                                                                                   \
+	X(language)                                                                                \
 	X(math)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
