@@ -69,10 +69,11 @@ static int sql_run(struct oc_port *port)
 
 static const struct oc_helper_def helper_defs[] = {{"sql", sql_run}};
 
+static struct oc_helper *sql_helper;
+
 /* Runs one statement in a child; FILE in it stands for a file of the test's folder. */
 static void sql(const char *name, const char *text)
 {
-	struct oc_helper *h;
 	struct oc_err err = {0};
 	struct oc_buf with = {0};
 	struct oc_frame f;
@@ -84,11 +85,11 @@ static void sql(const char *name, const char *text)
 		text = at + 4;
 	}
 	oc_buf_puts(&with, text);
-	if (oc_helper_spawn(&h, feed_ctx, "sql", 20, &err) ||
-	    oc_helper_send(h, OC_FRAME_FIRST, oc_buf_view(&with), (struct oc_str){0}, &err) ||
-	    oc_helper_recv(h, &f, 60000, &err) != 1 || f.data.len)
+	if ((!sql_helper && oc_helper_spawn(&sql_helper, feed_ctx, "sql", 20, &err)) ||
+	    oc_helper_send(sql_helper, OC_FRAME_FIRST, oc_buf_view(&with), (struct oc_str){0},
+	                   &err) ||
+	    oc_helper_recv(sql_helper, &f, 60000, &err) != 1 || f.data.len)
 		fail_msg("%s: %.*s", err.msg, err.code ? 0 : (int)f.data.len, f.data.p);
-	oc_helper_close(h);
 	oc_buf_fini(&with);
 }
 
@@ -439,6 +440,7 @@ static void shared_columns(void **state)
 
 /* ------------------------------------------------------------ child, library */
 
+/* The child that was started last. */
 static pid_t child_of_ours(void)
 {
 	char path[64], text[64] = "";
@@ -449,7 +451,12 @@ static pid_t child_of_ours(void)
 		return 0;
 	char *got = fgets(text, sizeof text, f);
 	fclose(f);
-	return got ? (pid_t)strtol(text, NULL, 10) : 0;
+	pid_t pid = 0;
+	while (got && *got >= '0' && *got <= '9') {
+		pid = (pid_t)strtol(got, &got, 10);
+		got += *got == ' ';
+	}
+	return pid;
 }
 
 static void killed_child(void **state)
@@ -537,6 +544,7 @@ int main(int argc, char **argv)
 	};
 	feed_ctx = oc_ctx_new(2, 0);
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	oc_helper_close(sql_helper);
 	oc_ctx_free(feed_ctx);
 	feed_clean();
 	return failed;

@@ -1,4 +1,5 @@
 /* outcross export: rows in another shape, or in another kind of file. */
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -208,16 +209,22 @@ static int choose_source(struct export *x, struct oc_err *err)
 	yyjson_val *given;
 	bool run = stat(in, &st) == 0 && S_ISDIR(st.st_mode);
 	struct oc_str path =
-		run ? oc_arena_printf(x->arena, "%s/out/data/%s-*.jsonl*", in, split) : oc_str(in);
+		run ? oc_arena_printf(x->arena, "%s/out/data/%s-*", in, split) : oc_str(in);
+	bool parquet = ends(in, ".parquet");
+	glob_t found = {0};
+
+	if (run && glob(path.p, 0, NULL, &found) == 0)
+		parquet = ends(found.gl_pathv[0], ".parquet");
+	globfree(&found);
 
 	if (x->csv && strcmp(in, "-") == 0)
 		return oc_fail(err, OC_USAGE, "export",
 		               "CSV needs the names of all columns first: give a file, not "
 		               "standard input");
 	bool csv = ends(in, ".csv") || ends(in, ".csv.gz") || ends(in, ".csv.zst");
-	x->def = oc_source_find(csv                    ? OC_LIT("csv")
-	                        : ends(in, ".parquet") ? OC_LIT("parquet")
-	                                               : OC_LIT("jsonl"));
+	x->def = oc_source_find(csv       ? OC_LIT("csv")
+	                        : parquet ? OC_LIT("parquet")
+	                                  : OC_LIT("jsonl"));
 	if (!x->def)
 		return oc_fail(err, OC_USAGE, in, "sources of this type are not built in");
 	oc_buf_puts(&json, "{\"path\":");

@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 #include "loop/loop.h"
+#include "pipe/parquet_lines.h"
 
 /* Texts of one split of a run's out/. */
 struct split {
@@ -45,8 +46,7 @@ static int split_init(struct split *s, const char *dir, const char *name, bool r
 	char pattern[PATH_MAX];
 
 	*s = (struct split){.real_only = real_only, .field = field, .arena = oc_arena_new()};
-	if (snprintf(pattern, sizeof pattern, "%s/out/data/%s-*.jsonl", dir, name) >=
-	    (int)sizeof pattern)
+	if (snprintf(pattern, sizeof pattern, "%s/out/data/%s-*", dir, name) >= (int)sizeof pattern)
 		return oc_fail(err, OC_IO, dir, "the folder's name is too long");
 	int rc = glob(pattern, 0, NULL, &s->files);
 	return rc && rc != GLOB_NOMATCH ? oc_fail(err, OC_IO, pattern, "cannot list the files") : 0;
@@ -61,14 +61,12 @@ static int next_file(struct split *s, struct oc_err *err)
 	if (s->at == s->files.gl_pathc)
 		return 0;
 	const char *data = s->files.gl_pathv[s->at++];
-	const char *base = strrchr(data, '/') + 1; /* .../data/NAME -> .../lineage/NAME */
-	if (!(s->data = fopen(data, "re")))
-		return oc_fail_errno(err, data, "cannot open");
+	if (!(s->data = oc_rows_open(data, err)))
+		return -1;
 	if (!s->real_only)
 		return 1;
-	int len = snprintf(path, sizeof path, "%.*slineage/%s", (int)(base - data - 5), data, base);
-	if (len >= (int)sizeof path || !(s->lineage = fopen(path, "re")))
-		return oc_fail_errno(err, path, "cannot open the lineage");
+	if (!oc_rows_lineage(data, path) || !(s->lineage = oc_rows_open(path, err)))
+		return -1;
 	return 1;
 }
 

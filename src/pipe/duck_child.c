@@ -305,6 +305,8 @@ static void read_sql(struct oc_buf *sql, yyjson_val *q, const char *name)
 	size_t i, n;
 
 	oc_buf_puts(sql, "SELECT ");
+	if (!yyjson_arr_size(columns))
+		oc_buf_putc(sql, '*');
 	yyjson_arr_foreach(columns, i, n, column)
 	{
 		if (i)

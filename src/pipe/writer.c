@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "pipe/writer_parquet.h"
 
 /* So much is handed to the disk at once, while the next rows are made: when the shard ends, its
  * fsync finds little to do. */
@@ -26,6 +27,7 @@ struct oc_writer {
 	} file[SIDE_N];                  /* of the open shard */
 	unsigned shards;                 /* begun so far */
 	bool open;
+	bool parquet; /* the data is */
 };
 
 static const char *tmp_path(const struct oc_writer *w, enum side side, unsigned shard,
@@ -132,6 +134,51 @@ int oc_writer_add(struct oc_writer *w, const struct oc_str *data, size_t data_n,
 	return add(w, LINEAGE, lineage, err);
 }
 
+/* Makes Parquet of the shards of all splits; the temporary names stay. */
+static int convert(struct oc_writer **w, unsigned n, struct oc_ctx *ctx,
+                   struct oc_parquet_file *files, struct oc_err *err)
+{
+	char path[PATH_MAX];
+	unsigned at = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (shard_close(w[i], true, err))
+			return -1;
+		for (unsigned s = 0; s < w[i]->shards; s++, at++) {
+			struct oc_buf made = {0};
+			files[at].rows = oc_strdup(tmp_path(w[i], DATA, s, path));
+			oc_buf_printf(&made, "%s.made", path);
+			files[at].parquet = oc_buf_cstr(&made);
+		}
+	}
+	if (!at)
+		return 0;
+	if (oc_parquet_write(ctx, files, at, err))
+		return -1;
+	for (unsigned i = 0; i < at; i++)
+		if (rename(files[i].parquet, files[i].rows))
+			return oc_fail_errno(err, files[i].rows, "cannot rename to");
+	return 0;
+}
+
+int oc_writer_parquet(struct oc_writer **w, unsigned n, struct oc_ctx *ctx, struct oc_err *err)
+{
+	unsigned shards = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		shards += w[i]->shards;
+	struct oc_parquet_file *files = oc_zalloc(shards + 1, sizeof *files);
+	int rc = convert(w, n, ctx, files, err);
+	for (unsigned i = 0; i < shards; i++) {
+		free((char *)files[i].rows);
+		free((char *)files[i].parquet);
+	}
+	free(files);
+	for (unsigned i = 0; i < n; i++)
+		w[i]->parquet = true;
+	return rc;
+}
+
 static int name_shards(struct oc_writer *w, struct oc_err *err)
 {
 	char from[PATH_MAX], to[PATH_MAX];
@@ -140,8 +187,9 @@ static int name_shards(struct oc_writer *w, struct oc_err *err)
 	for (int s = LINEAGE; s >= DATA; s--)
 		for (unsigned i = 0; i < w->shards; i++) {
 			tmp_path(w, (enum side)s, i, from);
-			snprintf(to, sizeof to, "%.3800s/%s/%s-%05u-of-%05u.jsonl", w->dir,
-			         folders[s], w->split, i, w->shards);
+			snprintf(to, sizeof to, "%.3800s/%s/%s-%05u-of-%05u.%s", w->dir, folders[s],
+			         w->split, i, w->shards,
+			         s == DATA && w->parquet ? "parquet" : "jsonl");
 			if (oc_rename_synced(from, to, err))
 				return -1;
 		}

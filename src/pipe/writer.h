@@ -1,10 +1,12 @@
 /*
- * writer.h: one split of a run's out/ folder: data/SPLIT-00000-of-0000N.jsonl and, line for line,
- * lineage/SPLIT-00000-of-0000N.jsonl. The shards get their names when the split is whole.
+ * writer.h: one split of a run's out/ folder: data/SPLIT-00000-of-0000N.jsonl (or .parquet) and,
+ * line for line, lineage/SPLIT-00000-of-0000N.jsonl. The shards get their names when the split is
+ * whole.
  */
 #ifndef PIPE_WRITER_H
 #define PIPE_WRITER_H
 
+#include "base/ctx.h"
 #include "base/str.h"
 
 #define OC_SHARD_BYTES                                                                             \
@@ -18,6 +20,11 @@ int oc_writer_open(struct oc_writer **w, const char *out_dir, const char *split,
  * write(2). What a call brings comes into one shard. */
 int oc_writer_add(struct oc_writer *w, const struct oc_str *data, size_t data_n,
                   struct oc_str lineage, struct oc_err *err);
+/*
+ * Makes the data of all `n` splits Parquet files, which get one set of columns and types
+ * (writer_parquet.h), before they are closed; lineages stay JSON lines.
+ */
+int oc_writer_parquet(struct oc_writer **w, unsigned n, struct oc_ctx *ctx, struct oc_err *err);
 /* Syncs and names the shards; a split without lines leaves no file. Frees w, also on error. */
 int oc_writer_close(struct oc_writer *w, struct oc_err *err);
 void oc_writer_abandon(struct oc_writer *w); /* NULL is fine */

@@ -185,6 +185,12 @@ static const struct oc_option output_options[] = {
          .type = OC_OPT_ENUM,
          .choices = OC_FORMAT_CHOICES,
          .help = "what the rows become; without it, as they are"},
+	{.key = "files",
+         .type = OC_OPT_ENUM,
+         .choices = "jsonl|parquet",
+         .def = "jsonl",
+         .help = "kind of the files in out/data; Parquet needs DuckDB's library (`outcross doctor "
+                 "--fix`)"},
 	{.key = "columns",
          .type = OC_OPT_STRS,
          .help = "the members every row has in the end, others are left out; one that a row lacks "

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "pipe/parquet_lines.h"
 #include "data/row.h"
 #include "generate/recipe.h"
 #include "plan/reader.h"
@@ -209,21 +210,15 @@ static const char *type_by_name(struct oc_str path)
 	return NULL;
 }
 
-/* Is this the data of a run? Then out/lineage/ holds a file of the same name. */
+/* Is this the data of a run? Then out/lineage/ holds its pedigrees. */
 static bool has_lineage(struct reader *r, struct oc_str path)
 {
 	const char *folder = path.p && path.p[0] == '/' ? "" : r->plan->base_dir;
 	struct oc_str full =
 		oc_arena_printf(r->arena, "%s%s%.*s", folder, *folder ? "/" : "", OC_ARG(path));
-	size_t slash = full.len;
+	char beside[4096];
 
-	while (slash > 0 && full.p[slash - 1] != '/')
-		slash--;
-	if (path.len == 0 || slash == 0)
-		return false;
-	return oc_file_exists(
-		oc_arena_printf(r->arena, "%.*s../lineage/%s", (int)slash, full.p, full.p + slash)
-			.p);
+	return path.len && oc_rows_lineage(full.p, beside) && oc_file_exists(beside);
 }
 
 static int find_source_type(struct reader *r, yyjson_val *given, const char *what,

@@ -52,13 +52,28 @@ static void licence(struct oc_buf *b, yyjson_val *facts)
 	oc_buf_putc(b, '\n');
 }
 
+/* Ending of the files of out/data. */
+static const char *data_end(yyjson_val *facts)
+{
+	size_t i, n;
+	yyjson_val *file;
+
+	yyjson_arr_foreach(oc_json_get(facts, "files"), i, n, file)
+	{
+		struct oc_str path = oc_json_get_str(file, "path");
+		if (path.len > 8 && memcmp(path.p + path.len - 8, ".parquet", 8) == 0)
+			return "parquet";
+	}
+	return "jsonl";
+}
+
 static void split_config(struct oc_buf *b, yyjson_val *facts)
 {
 	oc_buf_puts(b, "configs:\n- config_name: default\n  data_files:\n");
 	if (num(facts, "rows.train") > 0)
-		oc_buf_puts(b, "  - split: train\n    path: data/train-*.jsonl\n");
+		oc_buf_printf(b, "  - split: train\n    path: data/train-*.%s\n", data_end(facts));
 	if (num(facts, "rows.test") > 0)
-		oc_buf_puts(b, "  - split: test\n    path: data/test-*.jsonl\n");
+		oc_buf_printf(b, "  - split: test\n    path: data/test-*.%s\n", data_end(facts));
 }
 
 static void header(struct oc_buf *b, yyjson_val *facts)
@@ -202,6 +217,7 @@ static void todo(struct oc_buf *b, const char *name)
 static void distribution(struct oc_buf *b, yyjson_val *facts)
 {
 	static const char *const splits[] = {"train", "test"};
+	const char *end = data_end(facts);
 	bool any = false;
 
 	oc_buf_puts(b, ",\"distribution\":[");
@@ -213,9 +229,11 @@ static void distribution(struct oc_buf *b, yyjson_val *facts)
 		oc_buf_printf(
 			b,
 			"%s{\"@type\":\"cr:FileSet\",\"@id\":\"%s-files\",\"name\":\"%s-files\","
-			"\"encodingFormat\":\"application/jsonlines\",\"includes\":\"data/"
-			"%s-*.jsonl\"}",
-			any ? "," : "", splits[s], splits[s], splits[s]);
+			"\"encodingFormat\":\"%s\",\"includes\":\"data/%s-*.%s\"}",
+			any ? "," : "", splits[s], splits[s],
+			strcmp(end, "parquet") == 0 ? "application/vnd.apache.parquet"
+						    : "application/jsonlines",
+			splits[s], end);
 		any = true;
 	}
 	oc_buf_puts(b, "],\"recordSet\":[");

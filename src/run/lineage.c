@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "pipe/parquet_lines.h"
 
 struct oc_lineage {
 	glob_t files; /* data files in order */
@@ -18,15 +19,7 @@ struct oc_lineage {
 
 bool oc_lineage_beside(const char *data_path, char out[4096])
 {
-	const char *dir = NULL;
-
-	for (const char *p = strstr(data_path, "data/"); p; p = strstr(p + 1, "data/"))
-		if (p == data_path || p[-1] == '/')
-			dir = p;
-	if (!dir || strchr(dir + 5, '/'))
-		return false;
-	snprintf(out, 4096, "%.*slineage/%s", (int)(dir - data_path), data_path, dir + 5);
-	return oc_file_exists(out);
+	return oc_rows_lineage(data_path, out) && oc_file_exists(out);
 }
 
 static int add_path(struct oc_lineage *l, struct oc_str path, const char *base_dir)
@@ -102,12 +95,27 @@ static void prefix(struct oc_row *row, struct oc_str *names, uint32_t n, const c
 		names[i] = oc_arena_printf(row->arena, "%s/%.*s", source, OC_ARG(names[i]));
 }
 
+static bool ends_in_parquet(struct oc_str s)
+{
+	static const char end[] = ".parquet";
+	size_t n = sizeof end - 1;
+
+	return s.len > n && memcmp(s.p + s.len - n, end, n) == 0;
+}
+
 int oc_lineage_apply(struct oc_row *row, const char *source, struct oc_err *err)
 {
 	struct oc_pedigree mine = row->ped;
 	uint32_t old = row->verdict_n;
+	struct oc_str raw = row->raw;
 
-	if (oc_pedigree_read(row, oc_str_trim(mine.extra), err))
+	/* Parquet keeps values, not bytes: the hash is of the row as it was before it went there.
+	 */
+	if (ends_in_parquet(mine.span.file))
+		row->raw = (struct oc_str){0};
+	int rc = oc_pedigree_read(row, oc_str_trim(mine.extra), err);
+	row->raw = raw;
+	if (rc)
 		return -1;
 	row->verdict_n = old; /* what an earlier run said of it stays in that run */
 	/* A real row goes on as the founder it was there: its descendants name it so. */

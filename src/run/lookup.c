@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "pipe/parquet_lines.h"
 #include "pipe/zframes.h"
 
 static const char *const places[] = {"train", "test", "held", "rejected", "unused"};
@@ -52,28 +53,17 @@ static int hand(struct visit *v, struct oc_err *err)
 	return rc < 0 ? -1 : 0;
 }
 
-static FILE *open_text(const char *path, struct oc_err *err)
-{
-	FILE *f = fopen(path, "re");
-
-	if (!f)
-		oc_fail_errno(err, path, "cannot open");
-	return f;
-}
-
 /* One shard of a split, its lineage line for line beside it. */
 static int shard(struct visit *v, const char *path, struct oc_err *err)
 {
-	const char *name = strrchr(path, '/') + 1;
 	char beside[PATH_MAX];
 	char *row = NULL, *line = NULL;
 	size_t row_cap = 0, line_cap = 0;
-	FILE *lineage = NULL, *data = open_text(path, err);
+	FILE *lineage = NULL, *data = oc_rows_open(path, err);
 	ssize_t n, m;
 	int rc = -1;
 
-	snprintf(beside, sizeof beside, "%s/out/lineage/%s", v->dir, name);
-	if (!data || !(lineage = open_text(beside, err)))
+	if (!data || !oc_rows_lineage(path, beside) || !(lineage = oc_rows_open(beside, err)))
 		goto out;
 	rc = 0;
 	v->found.file = path + strlen(v->dir) + 1;
@@ -159,9 +149,7 @@ int oc_lookup_each(const char *dir, unsigned wanted, oc_found_fn *fn, void *user
 	for (int p = OC_TRAIN; !rc && !v.stop && p <= OC_TEST; p++) {
 		v.found = (struct oc_found){.place = (enum oc_place)p};
 		if (wanted >> p & 1)
-			rc = each_file(&v,
-			               p == OC_TRAIN ? "out/data/train-*.jsonl"
-			                             : "out/data/test-*.jsonl",
+			rc = each_file(&v, p == OC_TRAIN ? "out/data/train-*" : "out/data/test-*",
 			               true, err);
 	}
 	if (!rc && !v.stop && wanted >> OC_HELD_BACK & 1)

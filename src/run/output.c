@@ -29,6 +29,7 @@ struct output {
 	struct oc_columns *columns;
 	struct oc_measures *measures;
 	int format;      /* enum oc_format, or -1: as they are */
+	bool parquet;    /* files of out/data; of a trial, which is read and thrown away, never */
 	uint64_t *order; /* leg rows in the order fed: train, test, the others */
 	uint64_t end[3]; /* of each part in `order` */
 	uint64_t at;
@@ -349,6 +350,8 @@ static int close_files(struct output *o, bool keep, struct oc_err *err)
 {
 	int rc = keep ? 0 : -1;
 
+	if (!rc && o->parquet)
+		rc = oc_writer_parquet(o->split, 2, o->run->ctx, err);
 	for (int i = 0; i < 2; i++) {
 		if (o->split[i] && !rc)
 			rc = oc_writer_close(o->split[i], err);
@@ -366,12 +369,19 @@ static int close_files(struct output *o, bool keep, struct oc_err *err)
 	return rc;
 }
 
+bool oc_run_makes_parquet(const struct oc_run *run)
+{
+	return oc_str_is(oc_json_get_str(run->plan->output, "files"), "parquet") &&
+	       !run->opts->trial;
+}
+
 static void output_init(struct output *o, struct oc_run *run)
 {
 	struct oc_str format = oc_json_get_str(run->plan->output, "format");
 
 	o->run = run;
 	o->format = format.len ? oc_format_parse(format) : -1;
+	o->parquet = oc_run_makes_parquet(run);
 	o->columns = oc_columns_new(oc_json_get(run->plan->output, "columns"));
 	o->measures = oc_measures_new(o->sources != NULL);
 }

@@ -430,7 +430,7 @@ static void files(struct oc_run *run, struct oc_buf *b)
 	glob_t found = {0};
 
 	oc_buf_puts(b, ",\"files\":[");
-	glob(oc_run_path(run, pattern, "out/*/*.jsonl"), 0, NULL, &found);
+	glob(oc_run_path(run, pattern, "out/*/*-of-*"), 0, NULL, &found);
 	for (size_t i = 0; i < found.gl_pathc; i++) {
 		struct stat st;
 		if (stat(found.gl_pathv[i], &st))

@@ -1,3 +1,4 @@
+#include "pipe/duck_abi.h"
 #include "run/run.h"
 
 #include <dirent.h>
@@ -370,6 +371,11 @@ out:
 static int start(struct oc_run *run, struct oc_err *err)
 {
 	struct oc_buf changed = {0};
+	char library[512];
+
+	/* Better now than after everything was paid for. */
+	if (oc_run_makes_parquet(run) && oc_duck_find(library, err))
+		return -1;
 	int rc = oc_run_folder(run->plan, run->opts->dir, run->dir, &changed, err);
 
 	if (rc >= 0 && changed.len && run->opts->say)

@@ -108,6 +108,8 @@ int oc_holdout_draw(struct oc_run *run, const char *leg, uint8_t **bits, struct 
 
 /* ------------------------------------------------------------ select, output */
 
+/* Whether out/data holds Parquet: as the plan says, but not in a trial, which is thrown away. */
+bool oc_run_makes_parquet(const struct oc_run *run);
 struct oc_selection; /* which rows of the last leg are written, in which order */
 int oc_select(struct oc_run *run, const char *leg, struct oc_selection **sel, struct oc_err *err);
 void oc_selection_free(struct oc_selection *sel);

@@ -50,3 +50,39 @@ END
 "$OUTCROSS" run p.yaml -q -o run || fail "run from Parquet"
 [ "$(cat run/out/data/*.jsonl | wc -l)" -eq 2000 ] || fail "rows of the run"
 head -n 1 run/out/data/train-*.jsonl | grep -q '^{"text":"row 1 of some words","id":1}$' || fail "a row of the run"
+
+# Its own out/ as Parquet: the same rows, pedigrees beside them, every verb that looks at rows.
+cat >q.yaml <<'PLAN'
+outcross: 1
+sources:
+  rows: {path: rows.parquet, origin: real, attest: "the test wrote them"}
+holdout: {share: 0.1}
+curate: [exact: {fields: [text]}]
+PLAN
+sed 's/^curate/output: {files: parquet}\ncurate/' q.yaml >qp.yaml
+"$OUTCROSS" run q.yaml -q -o plain >/dev/null
+"$OUTCROSS" run qp.yaml -q -o packed >/dev/null
+ls packed/out/data/train-00000-of-00001.parquet packed/out/data/test-00000-of-00001.parquet \
+	packed/out/lineage/train-00000-of-00001.jsonl >/dev/null || fail "names: $(ls -R packed/out)"
+[ "$(ls packed/out/data packed/out/lineage -A | grep -c '^\.')" -eq 0 ] || fail "temporary files in out/"
+for split in train test; do
+	"$OUTCROSS" export packed --split $split -q | cmp - plain/out/data/$split-00000-of-00001.jsonl || fail "$split rows"
+	cmp {plain,packed}/out/lineage/$split-00000-of-00001.jsonl || fail "$split lineage"
+done
+grep -q 'path: data/train-\*.parquet' packed/out/README.md || fail "the card's files"
+jq -e '.distribution[0].includes == "data/train-*.parquet"' packed/out/croissant.json >/dev/null || fail "croissant"
+"$OUTCROSS" show packed -q >a.txt; "$OUTCROSS" show plain -q >b.txt
+[ "$(sed 's/packed/plain/g; s/parquet/jsonl/g' a.txt)" = "$(sed 's/parquet/jsonl/g' b.txt)" ] || fail "show differs: $(diff a.txt b.txt)"
+key=$(jq -r .key packed/out/lineage/train-00000-of-00001.jsonl | sed -n 5p)
+"$OUTCROSS" why packed "$key" >why.txt || fail "why"
+grep -q 'some words' why.txt || fail "why shows no row: $(cat why.txt)"
+# Another plan takes it with its pedigrees: real rows stay real.
+cat >next.yaml <<'PLAN'
+outcross: 1
+sources:
+  before: {path: packed/out/data/train-00000-of-00001.parquet}
+PLAN
+"$OUTCROSS" run next.yaml -q -o next >/dev/null || fail "a run from a run's Parquet"
+[ "$(jq -r .origin next/out/lineage/*.jsonl | sort -u)" = real ] || fail "origin was lost"
+rc=0; XDG_CACHE_HOME="$tmp/none" OUTCROSS_DUCKDB="$tmp" "$OUTCROSS" run qp.yaml -q -o none2 2>err || rc=$?
+[ $rc -eq 7 ] && [ ! -e none2 ] || fail "a run without the library: $rc $(cat err)"
