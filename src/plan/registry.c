@@ -21,6 +21,7 @@
 	X(math)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
+	X(perplexity)                                                                              \
 	X(pii)                                                                                     \
 	X(sample)                                                                                  \
 	X(schema)                                                                                  \
