@@ -142,15 +142,21 @@ static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, stru
 {
 	struct leg_pass *p = user;
 	uint64_t leg_len;
+	int rc = 0;
 
+	if (oc_failures_check(p->run, err)) /* before their rows are in a finished block */
+		return -1;
 	if (!p->in_transaction) {
 		if (oc_rundb_begin(p->run->db, err))
 			return -1;
 		p->in_transaction = true;
 	}
-	for (uint32_t i = 0; i < batch->row_n; i++)
-		if (count(p, &batch->rows[i], err))
-			return -1;
+	pthread_mutex_lock(&p->run->status_lock);
+	for (uint32_t i = 0; !rc && i < batch->row_n; i++)
+		rc = count(p, &batch->rows[i], err);
+	pthread_mutex_unlock(&p->run->status_lock);
+	if (rc)
+		return -1;
 	for (unsigned i = 0; batch->states && i < p->step_n; i++)
 		oc_buf_str(&p->states[i], oc_buf_view(&batch->states[i]));
 	p->at.fed += batch->row_n;
@@ -223,7 +229,10 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 		.encode = encode,
 		.emit = emit,
 	};
-	if (oc_pass_run(&pass, err))
+	struct oc_ticker *ticker = oc_ticker_start(run);
+	int ran = oc_pass_run(&pass, err);
+	oc_ticker_stop(ticker);
+	if (ran)
 		goto out;
 	struct oc_leg_writer *leg = p.leg;
 	p.leg = NULL;

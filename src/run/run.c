@@ -542,6 +542,7 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 	run->opts = opts;
 	run->arena = oc_arena_new();
 	run->lock_fd = -1;
+	pthread_mutex_init(&run->status_lock, NULL);
 	run->phase = "start";
 	run->started = oc_now();
 	run->last_event = run->started;
@@ -578,6 +579,7 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 		if (run->models[i])
 			oc_llm_model_close(run->models[i]);
 	free(run->models);
+	pthread_mutex_destroy(&run->status_lock);
 	if (run->store && oc_store_close(run->store, rc ? &late : err) && !rc)
 		rc = -1;
 	oc_budget_free(run->budget);

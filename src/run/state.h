@@ -3,6 +3,7 @@
 #define RUN_STATE_H
 
 #include <limits.h>
+#include <pthread.h>
 
 #include "llm/client.h"
 #include "pipe/leg.h"
@@ -29,6 +30,7 @@ struct oc_run {
 	struct oc_store *store;
 	struct oc_budget *budget;
 	struct oc_llm_model **models; /* (plan->model_n), opened on first use */
+	pthread_mutex_t status_lock;  /* of tally and last_..., while a pass has a ticker */
 	struct oc_tally tally;
 	struct oc_buf facts;       /* members of a JSON object, for report and card */
 	const char *_Atomic phase; /* the feed's thread says "generate" */
@@ -122,6 +124,12 @@ int oc_output_direct(struct oc_run *run, struct oc_feed *sources, struct oc_step
 /* ------------------------------------------------------------ status, papers */
 
 int oc_status_write(struct oc_run *run, bool now, struct oc_err *err);
+/* OC_FAILURES when more requests failed than the plan's max_failed allows. */
+int oc_failures_check(struct oc_run *run, struct oc_err *err);
+/* Shows the status from a thread of its own while a pass waits for replies and emits nothing. */
+struct oc_ticker;
+struct oc_ticker *oc_ticker_start(struct oc_run *run);
+void oc_ticker_stop(struct oc_ticker *t);
 void oc_status_fill(struct oc_run *run, struct oc_run_status *status);
 int oc_papers_write(struct oc_run *run, struct oc_err *err);
 

@@ -1,5 +1,5 @@
-/* status.json (renamed into place), events.jsonl (a line per ten seconds), and the progress hook.
- */
+/* status.json (renamed into place), events.jsonl (a line per ten seconds), and the progress hook;
+ * by whoever emits rows, and by a ticker while nothing is emitted. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,7 +151,7 @@ static int write_event(struct oc_run *run, const struct oc_run_status *s, struct
 	return rc;
 }
 
-int oc_status_write(struct oc_run *run, bool now, struct oc_err *err)
+static int show(struct oc_run *run, bool now, struct oc_err *err)
 {
 	double t = oc_now();
 	struct oc_run_status s;
@@ -177,13 +177,92 @@ int oc_status_write(struct oc_run *run, bool now, struct oc_err *err)
 		run->last_event = t;
 		rc = write_event(run, &s, err);
 	}
+	return rc;
+}
+
+int oc_failures_check(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_run_status s;
+
+	oc_status_fill(run, &s);
 	/* Of this sitting: what failed in an earlier one is asked again. */
 	uint64_t asked = s.sent - run->before.sent + s.cached + (run->opts->offline ? s.failed : 0);
-	if (!rc && s.failed > 20 && (double)s.failed > run->plan->max_failed * (double)asked)
-		rc = oc_fail(err, OC_FAILURES, s.phase,
-		             "%llu of %llu requests failed, more than max_failed allows (%.0f %%); "
-		             "the last: %s. The same command goes on, and asks those again",
-		             u(s.failed), u(asked), 100 * run->plan->max_failed,
-		             s.why[0] ? s.why : s.note);
+	if (s.failed > 20 && (double)s.failed > run->plan->max_failed * (double)asked)
+		return oc_fail(
+			err, OC_FAILURES, s.phase,
+			"%llu of %llu requests failed, more than max_failed allows (%.0f %%); "
+			"the last: %s. The same command goes on, and asks those again",
+			u(s.failed), u(asked), 100 * run->plan->max_failed,
+			s.why[0] ? s.why : s.note);
+	return 0;
+}
+
+int oc_status_write(struct oc_run *run, bool now, struct oc_err *err)
+{
+	pthread_mutex_lock(&run->status_lock);
+	int rc = show(run, now, err);
+	pthread_mutex_unlock(&run->status_lock);
 	return rc;
+}
+
+/* ------------------------------------------------------------------- ticker */
+
+#define TICK_NS 200000000L
+
+struct oc_ticker {
+	struct oc_run *run;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	bool stop;
+};
+
+static void *tick(void *arg)
+{
+	struct oc_ticker *t = arg;
+
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop) {
+		struct oc_err ignored = {0}; /* emit meets the same fault, and stops the pass */
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += TICK_NS;
+		until.tv_sec += until.tv_nsec / 1000000000L;
+		until.tv_nsec %= 1000000000L;
+		pthread_cond_timedwait(&t->wake, &t->lock, &until);
+		if (!t->stop)
+			oc_status_write(t->run, false, &ignored);
+	}
+	pthread_mutex_unlock(&t->lock);
+	return NULL;
+}
+
+struct oc_ticker *oc_ticker_start(struct oc_run *run)
+{
+	struct oc_ticker *t = oc_zalloc(1, sizeof *t);
+
+	t->run = run;
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->wake, NULL);
+	if (pthread_create(&t->thread, NULL, tick, t)) {
+		t->run = NULL; /* without one the pass is only quieter */
+		oc_ticker_stop(t);
+		return NULL;
+	}
+	return t;
+}
+
+void oc_ticker_stop(struct oc_ticker *t)
+{
+	if (!t)
+		return;
+	pthread_mutex_lock(&t->lock);
+	t->stop = true;
+	pthread_cond_signal(&t->wake);
+	pthread_mutex_unlock(&t->lock);
+	if (t->run)
+		pthread_join(t->thread, NULL);
+	pthread_cond_destroy(&t->wake);
+	pthread_mutex_destroy(&t->lock);
+	free(t);
 }

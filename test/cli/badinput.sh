@@ -130,7 +130,9 @@ rm -rf .outcross runs
 serve SUMS_BASE "$tmp/ledger" --answer sums --latency 20000
 ctrl_c_able "$OUTCROSS" run sums.yaml -q >out 2>err &
 first=$!
-sleep 0.5
+# While nothing comes back, the status goes on telling what is awaited.
+for _ in $(seq 100); do ! grep -q '"phase":"generate".*"in_flight":[1-9]' runs/sums/status.json 2>/dev/null || break; sleep 0.1; done
+grep -q '"phase":"generate".*"in_flight":[1-9]' runs/sums/status.json || fail "a silent wait: $(cat runs/sums/status.json)"
 kill -INT $first
 sleep 0.3
 kill -0 $first || fail "one Ctrl-C did not wait for what is in flight"
