@@ -10,6 +10,8 @@
 
 #include "base/rng.h"
 #include "index/minhash.h"
+#include "text/simplify.h"
+#include "text/tokens.h"
 
 static int by_value(const void *a, const void *b)
 {
@@ -161,11 +163,67 @@ static void jaccard_is_exact_at_the_threshold(void **state)
 	assert_true(oc_jaccard(a, 10, a, 7, 0.7) == 0.7);
 }
 
+/* What datatrove 0.10.1 says of the same words: its first and last permutation, and the smallest
+ * values of three texts, printed by its own get_signature. */
+static void datatrove_signs_the_same(void **state)
+{
+	(void)state;
+#include "data/datatrove_minhash.inc"
+	struct oc_arena *a = oc_arena_new();
+	struct oc_minhash *mh = oc_minhash_datatrove(14, 8);
+	struct oc_buf joined = {0};
+
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		struct oc_str text = oc_text_simplify(a, oc_str(texts[i].text));
+		struct oc_tokens tokens = oc_text_tokens(a, text);
+		uint64_t out[64], room[64], signature[112];
+		assert_true(tokens.n < 64);
+		uint32_t n = oc_shingles_joined(tokens.word, tokens.n, 5, &joined, out, room);
+		assert_int_equal(n, texts[i].shingle_n);
+		oc_minhash_sign64(mh, out, n, signature);
+		assert_int_equal(signature[0], texts[i].first);
+		assert_int_equal(signature[60], texts[i].middle);
+		assert_int_equal(signature[111], texts[i].last);
+	}
+	/* shorter than a shingle: none, where ours makes one */
+	uint64_t none[4], room[4];
+	struct oc_tokens four = oc_text_tokens(a, OC_LIT("a b c d"));
+	assert_int_equal(oc_shingles_joined(four.word, 4, 5, &joined, none, room), 0);
+	oc_minhash_free(mh);
+	oc_buf_fini(&joined);
+	oc_arena_free(a);
+}
+
+static void texts_are_simplified_as_datatrove_does(void **state)
+{
+	(void)state;
+	static const char *cases[][2] = {
+		{"Hello,   World!", "hello world"},
+		{"1.234,5 and 10,000 and 3.", "0 0 and 0 and 0"},
+		{"\xD9\xA1\xD9\xA2\xD9\xAB\xD9\xA3 x", "0 x"},
+		{"Na\xC3\xAFve caf\xC3\xA9 \xE2\x80\x94 \xE2\x80\x9Cq\xE2\x80\x9D", "naive cafe q"},
+		{"\x01 a\tb\n\nc ", "a b c"},
+		{"e\xCC\x81 \xCC\x81", "e"},
+		{"...", ""},
+		{"", ""},
+	};
+	struct oc_arena *a = oc_arena_new();
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct oc_str got = oc_text_simplify(a, oc_str(cases[i][0]));
+		if (!oc_str_is(got, cases[i][1]))
+			fail_msg("case %zu: `%.*s`", i, OC_ARG(got));
+	}
+	oc_arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(avx2_gives_the_same_bits),
 		cmocka_unit_test(avx512_gives_the_same_bits),
+		cmocka_unit_test(datatrove_signs_the_same),
+		cmocka_unit_test(texts_are_simplified_as_datatrove_does),
 		cmocka_unit_test(agreement_estimates_jaccard),
 		cmocka_unit_test(shingles_are_a_sorted_set),
 		cmocka_unit_test(jaccard_is_exact_at_the_threshold),

@@ -45,8 +45,8 @@ static int part_map(struct oc_dups *d, struct oc_dup_part *p, struct oc_spill *s
 			return -1;
 		at[0] += p->rows[i].shingle_n;
 		at[1] += p->rows[i].key_len;
-		if ((i & 0xFFFF) == 0xFFFF)
-			oc_map_rest(p->rows + i - 0xFFFF, 0x10000 * sizeof *p->rows);
+		if ((i & 0x3FFF) == 0x3FFF)
+			oc_map_rest(p->rows + i - 0x3FFF, 0x4000 * sizeof *p->rows);
 	}
 	if (stream[1].len != n * d->opts.bands * 8 || stream[2].len != at[0] * 8 ||
 	    stream[3].len != at[1])
@@ -140,7 +140,8 @@ static int gather(const struct oc_dups *d, const struct oc_dup_part *p, unsigned
                   unsigned slice_n, struct oc_sort *sort, struct oc_err *err)
 {
 	struct band_record *some = oc_alloc(d->opts.bands * sizeof *some);
-	uint32_t bands = d->opts.bands, step = 0x100000 / bands + 1;
+	uint32_t bands = d->opts.bands;
+	uint32_t step = (uint32_t)(d->rest_after / (8 * (uint64_t)bands)) + 1;
 	int rc = -1;
 
 	for (uint32_t row = 0; row < p->n; row++) {
