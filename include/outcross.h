@@ -277,7 +277,7 @@ struct oc_reply;
 /*
  * keep, drop, change or hold this row? Only the functions of its kind are set. A stage annotates
  * by verdicts (oc_row_verdict, oc_row_reject, oc_row_hold); it never sees rows that are not
- * OC_LIVE or that belong to the test split.
+ * OC_LIVE or that belong to the test split (but see `sees_all`).
  */
 struct oc_stage_def {
 	size_t size;
@@ -322,6 +322,11 @@ struct oc_stage_def {
 	/* May be NULL. The next rows of the pass that applies: fills rows[0..n-1] with numbers
 	 * below row_n, each of which comes exactly once, and returns n <= cap; 0 at the end. */
 	uint64_t (*order)(void *self, uint64_t row_n, uint64_t *rows, uint64_t cap);
+	/* `observe` is given every row of its pass that could be parsed: held-out ones too
+	 * (row->test), and those that an earlier step or their recipe refused (fate not OC_LIVE,
+	 * and no number of their own). They are there to be measured, for `facts`: no decision
+	 * about any row may depend on them. */
+	bool sees_all;
 
 	/* Any kind that sees rows (for WHOLE instead of `resolve`, else with spill NULL, after the
 	 * last row): writes what it knows of them to an index (index/disk.h) that the same stage

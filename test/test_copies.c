@@ -484,7 +484,8 @@ static void findings_are_reported_cut_or_dropped(void **state)
 	     "fox");
 	says("{min_span: 32, max_span: 50}", 2, "\"flag\"");
 	says("{min_span: 32, max_span: 50}", 2, "{\"covered\":60,\"of\":87,\"spans\":1}");
-	says("{min_span: 32, max_span: 50}", 4, "[]");
+	says("{min_span: 32, max_span: 50}", 4,
+	     "\"rule\":\"span\",\"result\":\"keep\",\"score\":0");
 	says("{min_span: 32, max_span: 50}", 0, "[]");
 	says("{min_span: 32, max_span: 50, action: drop}", 2, "rejected ");
 	says("{min_span: 32, max_span: 60, max_coverage: 1, action: drop}", 2, "live ");

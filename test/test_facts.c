@@ -221,7 +221,7 @@ static void the_page_shows_it(void **state)
 	static const char *const parts[] = {
 		"<h3 id=\"stage-full\">a &lt;title&gt;",
 		"<p class=\"warn\">look at this</p>",
-		"25 % <span class=\"soft\">(20 % to 30 %)</span>",
+		"25 %<br><span class=\"soft\">(20 % to 30 %)</span>",
 		"<td>m&lt;1&gt;</td><td class=\"n\">50 %</td>",
 		"ab<mark>&lt;cd</mark> e<mark>fg</mark>h</p>",
 		"threshold 2.5",

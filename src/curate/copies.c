@@ -1,18 +1,17 @@
 /*
  * copies: what synthetic rows took verbatim from real ones. For each, the longest run of bytes it
  * shares with any real row and the share of its text that lies in such runs, white space folded and
- * case kept, with the row and bytes they come from. Beside it the same figures for real rows
- * against all other real rows: people repeat each other too, and only what goes beyond that is the
- * model's. The reference is drawn from the real rows of the training side, as no stage sees a
- * held-out row; each is compared with all others, before and after it, since a synthetic row meets
- * all as well.
+ * case kept, with the row and bytes they come from. Beside it the same figures for held-out real
+ * rows: people repeat each other too, and only what goes beyond that is the model's. Where no row
+ * was held out, each of some real rows is compared with all others, before and after it, since a
+ * synthetic row meets all as well. Rows that an earlier step refused are measured with the others:
+ * a copy that a duplicate filter hides is a copy.
  */
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "curate/copies.h"
-#include "data/facts.h"
 #include "data/row.h"
 #include "text/view.h"
 
@@ -49,8 +48,7 @@ struct copies {
 	uint64_t result_n;
 	const char *keys;
 	const struct piece *pieces;
-	struct group *groups; /* (group_n) what was found, summed */
-	uint32_t group_n;
+	struct oc_copy_sums *sums; /* what was found, for the report */
 };
 
 struct scratch {
@@ -101,8 +99,8 @@ static const struct oc_option options[] = {
          .min = 0,
          .max = 4e9,
          .unit = "rows",
-         .help = "About how many real rows are measured against all other real rows, for "
-                 "comparison; 0 = none."},
+         .help = "About how many held-out rows are measured for comparison; where none are held "
+                 "out, real rows, each against all others. 0 = none."},
 	{.key = "cap",
          .type = OC_OPT_INT,
          .def = "64",
@@ -122,7 +120,7 @@ static void close_copies(void *self)
 		return;
 	oc_spill_close(s->out);
 	oc_arena_free(s->arena);
-	free(s->groups);
+	oc_copy_sums_free(s->sums);
 	free(s->name);
 	free(s);
 }
@@ -177,6 +175,22 @@ static void scratch_free(void *scratch)
 	free(t);
 }
 
+static struct oc_str fell_at(const struct oc_row *row)
+{
+	for (uint32_t i = 0; i < row->verdict_n; i++)
+		if (row->verdicts[i].result == OC_DROP || row->verdicts[i].result == OC_UNDECIDED)
+			return row->verdicts[i].stage;
+	return OC_LIT("");
+}
+
+/* A real row that fell is no source, and of unknown origin may be no query either. */
+static bool is_asked(const struct copies *s, const struct oc_row *row)
+{
+	if (row->ped.origin == OC_REAL)
+		return row->test || row->fate == OC_LIVE;
+	return !row->test && (row->ped.origin == OC_SYNTHETIC || s->opts.unknown_too);
+}
+
 static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf *out,
                    struct oc_err *err)
 {
@@ -188,8 +202,14 @@ static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf 
 	                            .model_len = (uint32_t)row->ped.model.len,
 	                            .recipe_len = (uint32_t)row->ped.recipe.len,
 	                            .depth = row->ped.depth,
-	                            .origin = row->ped.origin};
+	                            .origin = row->ped.origin,
+	                            .flags = (row->test ? OC_COPY_HELD_OUT : 0) |
+	                                     (row->fate != OC_LIVE ? OC_COPY_FELL : 0)};
+	struct oc_str fell = entry.flags & OC_COPY_FELL ? fell_at(row) : OC_LIT("");
 
+	if (!is_asked(s, row) || oc_str_is(fell, "retract"))
+		return 0;
+	entry.fell_len = (uint32_t)fell.len;
 	if (text.len > INT32_MAX)
 		return oc_fail(err, OC_INPUT, s->name,
 		               "the text of row %.*s is longer than 2 GiB: name a `field:` or "
@@ -206,143 +226,16 @@ static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf 
 	oc_buf_str(&out[4], row->ped.key);
 	oc_buf_str(&out[4], row->ped.model);
 	oc_buf_str(&out[4], row->ped.recipe);
-	return 0;
-}
-
-/* --------------------------------------------------------------- the figures */
-
-/* Sums over a group of queries: of one depth, model or recipe, or the reference. */
-struct group {
-	const char *what; /* "depth", "model", "recipe", "real reference" */
-	struct oc_str value;
-	uint64_t row_n, with_span_n, finding_n, bytes, covered, longest_sum;
-	uint32_t longest;
-};
-
-struct resolver {
-	struct copies *stage;
-	struct oc_copies copies;
-	struct group *groups;
-	uint32_t group_n, group_cap;
-};
-
-static struct group *group_of(struct resolver *r, const char *what, struct oc_str value)
-{
-	for (uint32_t i = 0; i < r->group_n; i++)
-		if (r->groups[i].what == what && oc_str_eq(r->groups[i].value, value))
-			return &r->groups[i];
-	if (r->group_n == r->group_cap) {
-		r->group_cap = r->group_cap ? 2 * r->group_cap : 16;
-		r->groups = oc_realloc(r->groups, r->group_cap * sizeof *r->groups);
-	}
-	r->groups[r->group_n] =
-		(struct group){.what = what, .value = oc_arena_str(r->stage->arena, value)};
-	return &r->groups[r->group_n++];
-}
-
-static bool is_finding(const struct copies *s, uint32_t longest, uint32_t covered, uint32_t len)
-{
-	return longest > s->opts.span || covered > s->opts.coverage * len;
-}
-
-static void tally(struct resolver *r, uint32_t row, const struct oc_copied *found)
-{
-	static const char *const kinds[] = {"all judged", "depth", "model", "recipe",
-	                                    "real reference"};
-	const struct oc_copies *c = &r->copies;
-	const struct oc_copy_row *e = &c->rows[row];
-	const char *names = c->names + c->places[4 * (uint64_t)row + 3] + e->key_len;
-	struct oc_buf depth = {0};
-	bool judged = oc_copies_judged(c, row);
-
-	oc_buf_u64(&depth, e->depth);
-	struct oc_str values[] = {{"", 0},
-	                          oc_buf_view(&depth),
-	                          {names, e->model_len},
-	                          {names + e->model_len, e->recipe_len},
-	                          {"", 0}};
-	for (unsigned i = judged ? 0 : 4; i < (judged ? 4 : 5); i++) {
-		struct group *g;
-		if (!values[i].len && (i == 2 || i == 3))
-			continue;
-		g = group_of(r, kinds[i], values[i]);
-		if (!found) {
-			g->row_n++;
-			g->bytes += e->text_len;
-			continue;
-		}
-		g->with_span_n++;
-		g->covered += found->covered;
-		g->longest_sum += found->longest.len;
-		g->longest = found->longest.len > g->longest ? found->longest.len : g->longest;
-		g->finding_n +=
-			is_finding(r->stage, found->longest.len, found->covered, e->text_len);
-	}
-	oc_buf_fini(&depth);
-}
-
-/* Groups of one kind, side by side. */
-static void table(const struct copies *s, struct oc_facts *f, const char *title,
-                  const char *const *kinds, unsigned kind_n)
-{
-	static const struct oc_fact_column columns[] = {
-		{"rows", NULL},
-		{"number", "rows"},
-		{"with a span", "share"},
-		{"findings", "rows"},
-		{"findings", "share"},
-		{"bytes copied", "share"},
-		{"mean longest", "bytes"},
-		{"longest", "bytes"},
-	};
-
-	oc_facts_table(f, title, columns, sizeof columns / sizeof *columns);
-	for (unsigned k = 0; k < kind_n; k++)
-		for (uint32_t i = 0; i < s->group_n; i++) {
-			const struct group *g = &s->groups[i];
-			struct oc_buf name = {0};
-			if (strcmp(g->what, kinds[k]) != 0)
-				continue;
-			oc_buf_printf(&name, "%s%s%.*s", g->what, g->value.len ? " " : "",
-			              OC_ARG(g->value));
-			oc_facts_cell(f, oc_buf_view(&name));
-			oc_buf_fini(&name);
-			oc_facts_num(f, (double)g->row_n);
-			oc_facts_num(f, (double)g->with_span_n / (double)g->row_n);
-			oc_facts_num(f, (double)g->finding_n);
-			oc_facts_num(f, (double)g->finding_n / (double)g->row_n);
-			oc_facts_num(f, g->bytes ? (double)g->covered / (double)g->bytes : 0);
-			oc_facts_num(f, (double)g->longest_sum / (double)g->row_n);
-			oc_facts_num(f, g->longest);
-		}
-}
-
-static int facts(void *self, struct oc_buf *out, struct oc_err *err)
-{
-	static const char *const whole[] = {"all judged", "real reference"};
-	static const char *const parts[] = {"depth", "model", "recipe"};
-	const struct copies *s = self;
-	struct oc_facts f = {0};
-	uint64_t judged = 0, with = 0;
-
-	(void)err;
-	for (uint32_t i = 0; i < s->group_n; i++)
-		if (strcmp(s->groups[i].what, whole[0]) == 0) {
-			judged = s->groups[i].row_n;
-			with = s->groups[i].with_span_n;
-		}
-	oc_facts_title(&f, "What synthetic rows copied from real ones");
-	oc_facts_lead(&f,
-	              "%llu of %llu judged rows share a run of %u bytes or more with a real row.",
-	              (unsigned long long)with, (unsigned long long)judged, s->opts.min_span);
-	table(s, &f, "judged rows, and real rows against other real rows", whole, 2);
-	if (judged)
-		table(s, &f, "judged rows by generation depth, model and recipe", parts, 3);
-	oc_facts_write(&f, out);
+	oc_buf_str(&out[4], fell);
 	return 0;
 }
 
 /* ---------------------------------------------------------------- resolving */
+
+struct resolver {
+	struct copies *stage;
+	struct oc_copies copies;
+};
 
 static void back(const struct oc_copies *c, uint32_t row, uint32_t from, uint32_t len,
                  uint64_t *text_from, uint64_t *text_len)
@@ -358,8 +251,8 @@ static int keep(void *user, const struct oc_copied *found, struct oc_err *err)
 	const struct oc_copies *c = &r->copies;
 	const struct oc_copy_row *row = &c->rows[found->row], *source = &c->rows[found->source];
 
-	tally(r, found->row, found);
-	if (!oc_copies_judged(c, found->row))
+	oc_copy_sums_found(s->sums, c, found);
+	if (!oc_copies_judged(c, found->row) || row->flags)
 		return 0;
 	struct result result = {.number = row->number,
 	                        .key = oc_spill_len(s->out, 1),
@@ -387,49 +280,50 @@ static int keep(void *user, const struct oc_copied *found, struct oc_err *err)
 	                    source->key_len, err);
 }
 
-/* The share of real rows that makes about reference_n of them. */
-static uint64_t reference_share(const struct copies *s, struct oc_spill *spill, uint64_t *judged_n,
-                                struct oc_err *err)
+/* The share of the reference's rows that makes about reference_n of them. */
+static int draw_reference(struct copies *s, struct oc_spill *spill, struct oc_err *err)
 {
 	struct oc_str rows;
-	uint64_t real_n = 0;
+	uint64_t real_n = 0, held_n = 0;
 
-	*judged_n = 0;
 	if (oc_spill_map(spill, 0, &rows, err))
-		return 0;
+		return -1;
 	const struct oc_copy_row *r = (const void *)rows.p;
 	for (uint64_t i = 0; i < rows.len / sizeof *r; i++) {
-		real_n += r[i].origin == OC_REAL;
-		*judged_n += r[i].origin == OC_SYNTHETIC ||
-		             (r[i].origin == OC_UNKNOWN && s->opts.unknown_too);
+		real_n += r[i].origin == OC_REAL && !r[i].flags;
+		held_n += (r[i].flags & OC_COPY_HELD_OUT) != 0;
 	}
-	if (s->reference_n >= real_n)
-		return (uint64_t)1 << 32;
-	return (uint64_t)ceil((double)s->reference_n / (double)real_n * 0x1p32);
+	s->opts.held_out = held_n > 0;
+	uint64_t n = held_n ? held_n : real_n;
+	if (s->reference_n >= n)
+		s->opts.reference = (uint64_t)1 << 32;
+	else
+		s->opts.reference = (uint64_t)ceil((double)s->reference_n / (double)n * 0x1p32);
+	return 0;
 }
 
 static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 {
 	struct copies *s = self;
 	struct resolver r = {.stage = s};
-	uint64_t memory = oc_spill_memory(spill), judged_n;
+	uint64_t memory = oc_spill_memory(spill);
 	struct oc_str out;
 	int rc = -1;
 
 	oc_spill_close(s->out);
-	free(s->groups);
-	s->groups = NULL;
+	oc_copy_sums_free(s->sums);
+	s->sums = NULL;
 	s->out = oc_spill_open(s->ctx, oc_spill_dir(spill), "copies.out", 3, memory / 16, err);
 	if (!s->out)
 		return -1;
-	s->opts.reference = reference_share(s, spill, &judged_n, err);
-	if (!s->reference_n)
-		s->opts.reference = 0;
+	if (draw_reference(s, spill, err))
+		return -1;
+	s->sums = oc_copy_sums_new(&s->opts);
 	if (oc_copies_open(&r.copies, s->ctx, s->name, &s->opts, spill, err))
 		goto out;
 	for (uint32_t i = 0; i < r.copies.row_n; i++)
 		if (oc_copies_judged(&r.copies, i) || oc_copies_reference(&r.copies, i))
-			tally(&r, i, NULL);
+			oc_copy_sums_row(s->sums, &r.copies, i);
 	if (oc_copies_find(&r.copies, oc_spill_dir(spill), memory, keep, &r, err))
 		goto out;
 	if (oc_spill_map(s->out, 0, &out, err))
@@ -442,13 +336,9 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	if (oc_spill_map(s->out, 2, &out, err))
 		goto out;
 	s->pieces = (const void *)out.p;
-	s->groups = r.groups;
-	s->group_n = r.group_n;
-	r.groups = NULL;
 	rc = 0;
 out:
 	oc_copies_close(&r.copies);
-	free(r.groups);
 	return rc;
 }
 
@@ -528,16 +418,31 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 		else
 			high = middle;
 	}
-	if (low == s->result_n || s->results[low].number != row->number)
+	if (low == s->result_n || s->results[low].number != row->number) {
+		if (row->ped.origin != OC_REAL && is_asked(s, row)) {
+			oc_row_score(row, s->name, "span", OC_KEEP, 0, s->opts.span, OC_LIT(""));
+			oc_row_score(row, s->name, "coverage", OC_KEEP, 0, s->opts.coverage,
+			             OC_LIT(""));
+		}
 		return 0;
+	}
 	const struct result *f = &s->results[low];
 	static const enum oc_result said[] = {OC_FLAG, OC_CHANGED, OC_DROP};
 	annotate(s, row, f, said[s->action]);
-	if (s->action == REPORT || !is_finding(s, f->longest, f->covered, f->len))
+	if (s->action == REPORT || !oc_copy_is_finding(&s->opts, f->longest, f->covered, f->len))
 		return 0;
 	if (s->action == CUT)
 		return cut(s, row, f, err);
 	row->fate = OC_REJECTED;
+	return 0;
+}
+
+static int facts(void *self, struct oc_buf *out, struct oc_err *err)
+{
+	const struct copies *s = self;
+
+	(void)err;
+	oc_copy_sums_write(s->sums, out);
 	return 0;
 }
 
@@ -549,10 +454,16 @@ const struct oc_stage_def oc_stage_copies = {
 	.doc = "For every synthetic row the longest run of bytes that it shares with any real row "
 	       "(white space folded, case kept) and the share of its text in runs of `min_span` "
 	       "bytes or more, with the key of the real row and the byte ranges in both texts. "
-	       "Every "
-	       "such run is found. The same figures for real rows against other real rows are "
-	       "printed beside it, by generation depth, model and recipe. Works on disk within "
-	       "`memory:`. Rules: `span` and `coverage`; after a cut, `nothing_left`.",
+	       "Every such run is found. The same figures for held-out real rows stand beside "
+	       "them, "
+	       "so that one sees whether the model copies more than people repeat each other. Rows "
+	       "that a recipe or an earlier step of the same pass refused are measured too, since "
+	       "a "
+	       "duplicate filter hides copies: put copies before other whole stages (near_dup, "
+	       "substring). The report has the figures by generation depth, model, recipe and step "
+	       "of their fall, again for what is kept, and the worst copies beside their sources. "
+	       "Works on disk within `memory:`. Rules: `span` and `coverage`; after a cut, "
+	       "`nothing_left`.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
 	.open = open_copies,
@@ -563,5 +474,6 @@ const struct oc_stage_def oc_stage_copies = {
 	.observe = observe,
 	.resolve = resolve,
 	.apply = apply,
+	.sees_all = true,
 	.facts = facts,
 };

@@ -7,16 +7,18 @@
  *   1  its folded text (index/winnow.h)
  *   2  its fingerprints
  *   3  its shifts: from folded bytes back to the text's
- *   4  key, model, recipe
+ *   4  key, model, recipe, step at which it fell
  *
- * Queries are the judged rows and, as the reference, real rows drawn by chance; each is compared
- * with every real row but itself. Fingerprints of queries mark a bit table; real fingerprints that
- * hit a bit and all query fingerprints are sorted by hash, real ones first. Where a fingerprint has
- * at most `cap` real places, each is a candidate of each query place: nothing is missed. Where it
- * has more, the windows of min_span bytes that hold it are sorted in turn, and the first two real
- * rows of each stand for all: every window that is shared is still found, so coverage is the same,
- * but a longer span may exist in a row that was not named. Candidates are sorted by query, grown
- * both ways and verified byte by byte.
+ * Sources are the live real rows, and the texts of `against:`. Queries are the judged rows, those
+ * that an earlier step refused included, and, as the reference, held-out rows or, where none were
+ * held out, real rows drawn by chance; each is compared with every source but itself. Fingerprints
+ * of queries mark a bit table; real fingerprints that hit a bit and all query fingerprints are
+ * sorted by hash, real ones first. Where a fingerprint has at most `cap` real places, each is a
+ * candidate of each query place: nothing is missed. Where it has more, the windows of min_span
+ * bytes that hold it are sorted in turn, and the first two real rows of each stand for all: every
+ * window that is shared is still found, so coverage is the same, but a longer span may exist in a
+ * row that was not named. Candidates are sorted by query, grown both ways and verified byte by
+ * byte.
  *
  * Memory: three sorts and the bit table, a share of `memory:` each. On disk: about the texts, 12
  * bytes a fingerprint, 64 a row, 16 a candidate, 17 a window. Rows are told apart by ordinal, at
@@ -30,16 +32,23 @@
 
 #define OC_COPY_STREAMS 5
 
+enum {
+	OC_COPY_HELD_OUT = 1,
+	OC_COPY_FELL = 2, /* an earlier step refused it: measured, never applied */
+};
+
 struct oc_copy_row {
 	uint64_t number; /* row->number */
-	uint32_t text_len, print_n, shift_n, key_len, model_len, recipe_len;
+	uint32_t text_len, print_n, shift_n, key_len, model_len, recipe_len, fell_len;
 	uint32_t depth;
 	uint32_t origin; /* enum oc_origin */
+	uint32_t flags;
 };
 
 struct oc_copy_opts {
 	uint32_t min_span, cap;
-	uint64_t reference; /* of 2^32 real rows, how many are drawn */
+	uint64_t reference; /* of 2^32 rows of the reference, how many are drawn */
+	bool held_out;      /* it is the held-out rows, else the sources */
 	uint32_t span;      /* longest span that is no finding */
 	double coverage;
 	bool unknown_too; /* rows of unknown origin are judged as well */
@@ -66,7 +75,8 @@ int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
 void oc_copies_close(struct oc_copies *c);
 struct oc_str oc_copies_text(const struct oc_copies *c, uint32_t row);
 
-/* A query's spans are measured against all real rows but itself. */
+/* A query's spans are measured against all sources but itself. */
+bool oc_copies_source(const struct oc_copies *c, uint32_t row);
 bool oc_copies_judged(const struct oc_copies *c, uint32_t row);
 bool oc_copies_reference(const struct oc_copies *c, uint32_t row);
 
@@ -94,5 +104,24 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 /* The judge: one query against every real row, by oc_common_judge; covered has a byte for each of
  * its text. Returns the longest span. */
 uint32_t oc_copies_judge(const struct oc_copies *c, uint32_t row, uint8_t *covered);
+
+/* ------------------------------------------------------------------- figures (copies_facts.c) */
+
+/* Sums over the queries by depth, model, recipe and step of their fall; the worst of them. */
+struct oc_copy_sums;
+struct oc_copy_sums *oc_copy_sums_new(const struct oc_copy_opts *opts);
+void oc_copy_sums_free(struct oc_copy_sums *s);
+/* Every query once without, in row order; then what was found, in row order. */
+void oc_copy_sums_row(struct oc_copy_sums *s, const struct oc_copies *c, uint32_t row);
+void oc_copy_sums_found(struct oc_copy_sums *s, const struct oc_copies *c,
+                        const struct oc_copied *found);
+/* The facts of the stage (data/facts.h). */
+void oc_copy_sums_write(const struct oc_copy_sums *s, struct oc_buf *out);
+
+static inline bool oc_copy_is_finding(const struct oc_copy_opts *opts, uint32_t longest,
+                                      uint32_t covered, uint32_t len)
+{
+	return longest > opts->span || covered > opts->coverage * len;
+}
 
 #endif

@@ -65,7 +65,7 @@ int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
 		at[0] += r->text_len;
 		at[1] += r->print_n;
 		at[2] += r->shift_n;
-		at[3] += (uint64_t)r->key_len + r->model_len + r->recipe_len;
+		at[3] += (uint64_t)r->key_len + r->model_len + r->recipe_len + r->fell_len;
 	}
 	if (stream[1].len != at[0] || stream[2].len != at[1] * sizeof *c->prints ||
 	    stream[3].len != at[2] * sizeof *c->shifts || stream[4].len != at[3])
@@ -88,10 +88,16 @@ struct oc_str oc_copies_text(const struct oc_copies *c, uint32_t row)
 	return (struct oc_str){c->text + c->places[4 * (uint64_t)row], c->rows[row].text_len};
 }
 
+bool oc_copies_source(const struct oc_copies *c, uint32_t row)
+{
+	return c->rows[row].origin == OC_REAL && !c->rows[row].flags;
+}
+
 bool oc_copies_judged(const struct oc_copies *c, uint32_t row)
 {
 	uint32_t origin = c->rows[row].origin;
-	return origin == OC_SYNTHETIC || (origin == OC_UNKNOWN && c->opts.unknown_too);
+	return !(c->rows[row].flags & OC_COPY_HELD_OUT) &&
+	       (origin == OC_SYNTHETIC || (origin == OC_UNKNOWN && c->opts.unknown_too));
 }
 
 bool oc_copies_reference(const struct oc_copies *c, uint32_t row)
@@ -99,7 +105,7 @@ bool oc_copies_reference(const struct oc_copies *c, uint32_t row)
 	const struct oc_copy_row *r = &c->rows[row];
 
 	/* the row's name decides, so order and threads do not */
-	return r->origin == OC_REAL &&
+	return (c->opts.held_out ? (r->flags & OC_COPY_HELD_OUT) != 0 : oc_copies_source(c, row)) &&
 	       oc_hash64(c->names + c->places[4 * (uint64_t)row + 3], r->key_len, c->opts.seed) >>
 	               32 < c->opts.reference;
 }
@@ -109,7 +115,7 @@ uint32_t oc_copies_judge(const struct oc_copies *c, uint32_t row, uint8_t *cover
 	uint32_t longest = 0;
 
 	for (uint32_t i = 0; i < c->row_n; i++) {
-		if (i == row || c->rows[i].origin != OC_REAL)
+		if (i == row || !oc_copies_source(c, i))
 			continue;
 		uint32_t len = oc_common_judge(oc_copies_text(c, row), oc_copies_text(c, i),
 		                               c->opts.min_span, covered);
@@ -154,7 +160,7 @@ static int gather(struct finder *f, struct oc_sort *sort, struct oc_err *err)
 
 	for (uint32_t row = 0; row < c->row_n; row++) {
 		const struct oc_fingerprint *p = c->prints + c->places[4 * (uint64_t)row + 1];
-		bool query = is_query(c, row), real = c->rows[row].origin == OC_REAL;
+		bool query = is_query(c, row), real = oc_copies_source(c, row);
 		for (uint32_t i = 0; i < c->rows[row].print_n && (query || real); i++) {
 			uint64_t bit = p[i].hash >> (64 - f->bit_power);
 			struct print_record r[2] = {

@@ -76,6 +76,12 @@ void oc_facts_lead(struct oc_facts *f, const char *fmt, ...)
 	va_end(args);
 }
 
+void oc_facts_reference(struct oc_facts *f, const char *name)
+{
+	f->reference.len = 0;
+	oc_buf_json(&f->reference, oc_str(name));
+}
+
 void oc_facts_warn(struct oc_facts *f, const char *fmt, ...)
 {
 	va_list args;
@@ -250,6 +256,10 @@ void oc_facts_write(struct oc_facts *f, struct oc_buf *out)
 	oc_buf_str(out, f->title.len ? oc_buf_view(&f->title) : OC_LIT("\"\""));
 	oc_buf_puts(out, ",\"lead\":");
 	oc_buf_str(out, f->lead.len ? oc_buf_view(&f->lead) : OC_LIT("\"\""));
+	if (f->reference.len) {
+		oc_buf_puts(out, ",\"reference\":");
+		oc_buf_str(out, oc_buf_view(&f->reference));
+	}
 	for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
 		if (lists[i]->len) {
 			oc_buf_printf(out, ",\"%s\":[", names[i]);
@@ -261,6 +271,7 @@ void oc_facts_write(struct oc_facts *f, struct oc_buf *out)
 	oc_buf_putc(out, '}');
 	oc_buf_fini(&f->title);
 	oc_buf_fini(&f->lead);
+	oc_buf_fini(&f->reference);
 	*f = (struct oc_facts){0};
 }
 
@@ -428,6 +439,11 @@ int oc_facts_check(yyjson_val *facts, struct oc_err *err)
 	if (!yyjson_is_obj(facts) || !is_text(oc_json_get(facts, "title")) ||
 	    !is_text(oc_json_get(facts, "lead")))
 		return wrong(err, "they are no object with a title and a lead");
+	if ((e = oc_json_get(facts, "reference"))) {
+		known++;
+		if (!is_text(e))
+			return wrong(err, "the reference is a text");
+	}
 	for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
 		yyjson_val *list = oc_json_get(facts, lists[k].name);
 		if (!list)

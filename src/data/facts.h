@@ -4,6 +4,7 @@
  *
  *   title       what was measured, as a heading
  *   lead        one sentence that says what came out
+ *   reference   what `heldout` was measured on, when not "held-out real rows"           optional
  *   warnings    [sentence] what a person must not overlook                              optional
  *   figures     [{name, unit, value, low?, high?, heldout?}]                            optional
  *   tables      [{title, columns: [{name, unit}], rows: [[cell, ...], ...]}]            optional
@@ -11,7 +12,7 @@
  *   pairs       [{title, left: side, right: side}], side = {label, key, text, spans}    optional
  *
  * A value is a number, or null where it was not measured; a cell may be a text as well. `heldout`
- * is the same figure for held-out real rows, or for other real rows where the text says so; `low`
+ * is the same figure for held-out real rows, or for what `reference` names; `low`
  * and `high` are a 95 % interval. A unit is any short word; "share" is a number from 0 to 1 and is
  * shown in per cent; "" has none. Of n bins there are n + 1 ascending edges, each bin up to the
  * next edge, exclusive; `series` names what `counts` counts. Spans are [offset, length] in bytes of
@@ -32,7 +33,7 @@
 
 /* Zero-initialise; oc_facts_write empties it. */
 struct oc_facts {
-	struct oc_buf title, lead, warnings, figures, tables, histograms, pairs;
+	struct oc_buf title, lead, reference, warnings, figures, tables, histograms, pairs;
 	int open; /* the part that still takes additions */
 	unsigned column_n, column, side;
 };
@@ -43,6 +44,7 @@ struct oc_fact_column {
 
 void oc_facts_title(struct oc_facts *f, const char *title);
 void oc_facts_lead(struct oc_facts *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void oc_facts_reference(struct oc_facts *f, const char *name);
 void oc_facts_warn(struct oc_facts *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A number that is not finite was not measured. The two others add to the last figure. */

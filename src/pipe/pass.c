@@ -164,6 +164,12 @@ static int row_work(struct engine *e, const struct phase *p, struct slot *s, str
 		const struct oc_step_run *step = &e->pass->steps[i];
 		const struct oc_stage_def *def = step->def;
 		int rc;
+		if (step == e->observe && def->sees_all && (row->test || row->fate != OC_LIVE)) {
+			if (row->root &&
+			    def->observe(step->self, scratch[i], row, s->observed, err) < 0)
+				return oc_fail_in_row(step, row, err);
+			continue;
+		}
 		if (row->fate != OC_LIVE)
 			break;
 		if (oc_step_skips(step, row))
@@ -188,6 +194,8 @@ static int pure(struct engine *e, const struct phase *p, struct slot *s, unsigne
 	struct oc_pass *pass = e->pass;
 	struct oc_batch *b = s->batch;
 	void **scratch = e->scratch + (size_t)worker * pass->step_n;
+	/* the phase of an observer holds nothing else */
+	bool all = e->observe && e->observe->def->sees_all && e->observe == &pass->steps[p->first];
 
 	for (uint32_t i = 0; i < b->row_n; i++) {
 		struct oc_row *row = &b->rows[i];
@@ -197,7 +205,8 @@ static int pure(struct engine *e, const struct phase *p, struct slot *s, unsigne
 		    (pass->parse ? pass->parse(pass->user, row, err)
 		                 : row->fate == OC_LIVE && !row->root && oc_row_parse(row, err)))
 			return -1;
-		if (p->first < p->end && !row->test && row_work(e, p, s, row, scratch, err))
+		if (p->first < p->end && (!row->test || all) &&
+		    row_work(e, p, s, row, scratch, err))
 			return -1;
 	}
 	return p->encode ? pass->encode(pass->user, b, &s->encoded, err) : 0;

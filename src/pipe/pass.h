@@ -14,7 +14,8 @@
  * out before an OC_OBSERVE step runs, so a whole stage sees in `observe` the number under which
  * `apply` meets the row in the next pass; for all other steps it counts the rows fed.
  *
- * A row that is not OC_LIVE, or that is a test row, passes all stages untouched.
+ * A row that is not OC_LIVE, or that is a test row, passes all stages untouched; a stage with
+ * `sees_all` may look at it.
  */
 #ifndef PIPE_PASS_H
 #define PIPE_PASS_H

@@ -14,8 +14,9 @@
  *               files: [{file, bytes, rows, hash}]}]
  *   models    [{name, type, depth, depth_at_least}]
  *   holdout   {by, real_rows, rows, units, few} or absent
- *   stages    [{step, part, and what stands in data/facts.h}] in plan order; stages that measured
- *             nothing over all rows have none
+ *   stages    [{step, part, and what stands in data/facts.h, kept: [table]}] in plan order; stages
+ *             that measured nothing over all rows have none. kept: what the verdicts of this
+ *             stage say of the rows that were written (run/kept.h)
  *   origin    {real, synthetic, unknown, held_out: {rows, tokens}}       tokens = bytes / 4
  *   depth     [{depth, rows, tokens}], depth_at_least
  *   founders  {distinct, effective, rows_without}

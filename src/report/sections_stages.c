@@ -26,8 +26,9 @@ static void value(struct oc_buf *b, yyjson_val *v, struct oc_str unit, bool with
 
 /* ------------------------------------------------------------------ figures */
 
-static void figures(struct oc_buf *b, yyjson_val *list)
+static void figures(struct oc_buf *b, yyjson_val *stage)
 {
+	yyjson_val *list = oc_json_get(stage, "figures");
 	bool heldout = false;
 	size_t i, n;
 	yyjson_val *f;
@@ -39,7 +40,12 @@ static void figures(struct oc_buf *b, yyjson_val *list)
 		heldout |= oc_json_get(f, "heldout") != NULL;
 	}
 	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th></th><th class=\"n\">these rows</th>");
-	oc_buf_puts(b, heldout ? "<th class=\"n\">held-out real rows</th></tr>\n" : "</tr>\n");
+	if (heldout) {
+		oc_buf_puts(b, "<th class=\"n\">");
+		oc_html_text(b, oc_measured_reference(stage));
+		oc_buf_puts(b, "</th>");
+	}
+	oc_buf_puts(b, "</tr>\n");
 	yyjson_arr_foreach(list, i, n, f)
 	{
 		struct oc_str unit = oc_json_get_str(f, "unit");
@@ -48,7 +54,7 @@ static void figures(struct oc_buf *b, yyjson_val *list)
 		oc_buf_puts(b, "</td><td class=\"n\">");
 		value(b, oc_json_get(f, "value"), unit, true);
 		if (yyjson_is_num(oc_json_get(f, "low"))) {
-			oc_buf_puts(b, " <span class=\"soft\">(");
+			oc_buf_puts(b, "<br><span class=\"soft\">(");
 			value(b, oc_json_get(f, "low"), unit, false);
 			oc_buf_puts(b, " to ");
 			value(b, oc_json_get(f, "high"), unit, false);
@@ -200,7 +206,7 @@ static void threshold_draw(struct oc_buf *b, unsigned n, yyjson_val *edges, yyjs
 	oc_buf_puts(b, "</text>");
 }
 
-static void bars_table(struct oc_buf *b, yyjson_val *h, unsigned n)
+static void bars_table(struct oc_buf *b, yyjson_val *h, unsigned n, struct oc_str reference)
 {
 	yyjson_val *edges = oc_json_get(h, "edges"), *held = oc_json_get(h, "heldout");
 	struct oc_str unit = oc_json_get_str(h, "unit");
@@ -209,7 +215,12 @@ static void bars_table(struct oc_buf *b, yyjson_val *h, unsigned n)
 	               "class=\"wide\"><table><tr><th>from</th><th class=\"n\">");
 	text(b, h, "series");
 	oc_buf_puts(b, "</th>");
-	oc_buf_puts(b, held ? "<th class=\"n\">held-out real rows</th></tr>" : "</tr>");
+	if (held) {
+		oc_buf_puts(b, "<th class=\"n\">");
+		oc_html_text(b, reference);
+		oc_buf_puts(b, "</th>");
+	}
+	oc_buf_puts(b, "</tr>");
 	for (unsigned i = 0; i < n; i++) {
 		oc_buf_puts(b, "<tr><td>");
 		value(b, yyjson_arr_get(edges, i), unit, true);
@@ -224,7 +235,7 @@ static void bars_table(struct oc_buf *b, yyjson_val *h, unsigned n)
 	oc_buf_puts(b, "</table></div></details>");
 }
 
-static void histogram(struct oc_buf *b, yyjson_val *h)
+static void histogram(struct oc_buf *b, yyjson_val *h, struct oc_str reference)
 {
 	yyjson_val *edges = oc_json_get(h, "edges");
 	struct oc_str unit = oc_json_get_str(h, "unit");
@@ -240,15 +251,18 @@ static void histogram(struct oc_buf *b, yyjson_val *h)
 	oc_buf_puts(b, "</figcaption><div class=\"legend\"><span><i class=\"synthetic\"></i>");
 	text(b, h, "series");
 	oc_buf_puts(b, "</span>");
-	if (bars.series_n == 2)
-		oc_buf_puts(b, "<span><i class=\"held_out\"></i>held-out real rows</span>");
+	if (bars.series_n == 2) {
+		oc_buf_puts(b, "<span><i class=\"held_out\"></i>");
+		oc_html_text(b, reference);
+		oc_buf_puts(b, "</span>");
+	}
 	oc_buf_puts(b, "</div><svg viewBox=\"0 0 640 240\" role=\"img\" aria-label=\"");
 	text(b, h, "title");
 	oc_buf_puts(b, "\">");
 	bars_draw(b, &bars, edges, unit);
 	threshold_draw(b, bars.n, edges, oc_json_get(h, "threshold"), unit);
 	oc_buf_puts(b, "</svg>");
-	bars_table(b, h, bars.n);
+	bars_table(b, h, bars.n, reference);
 	oc_buf_puts(b, "</figure>\n");
 }
 
@@ -326,12 +340,16 @@ void oc_section_stages(struct oc_buf *b, yyjson_val *facts)
 			oc_html_text(b, oc_json_str(v));
 			oc_buf_puts(b, "</p>\n");
 		}
-		figures(b, oc_json_get(s, "figures"));
+		figures(b, s);
 		yyjson_arr_foreach(oc_json_get(s, "histograms"), k, m, v)
 		{
-			histogram(b, v);
+			histogram(b, v, oc_measured_reference(s));
 		}
 		yyjson_arr_foreach(oc_json_get(s, "tables"), k, m, v)
+		{
+			table(b, v);
+		}
+		yyjson_arr_foreach(oc_json_get(s, "kept"), k, m, v)
 		{
 			table(b, v);
 		}

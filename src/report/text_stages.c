@@ -42,12 +42,14 @@ static void padded(struct oc_buf *b, struct oc_str s, int width, bool right)
 		oc_buf_putc(b, ' ');
 }
 
-static void figures(struct oc_buf *b, yyjson_val *list)
+static void figures(struct oc_buf *b, yyjson_val *stage)
 {
+	yyjson_val *list = oc_json_get(stage, "figures");
 	struct oc_buf text = {0};
 	size_t i, n;
 	yyjson_val *f;
 	int width = 0;
+	bool named = oc_json_get(stage, "reference") != NULL, referred = false;
 
 	yyjson_arr_foreach(list, i, n, f)
 	{
@@ -73,12 +75,19 @@ static void figures(struct oc_buf *b, yyjson_val *list)
 			plain(b, oc_buf_view(&text));
 		}
 		if (oc_json_get(f, "heldout")) {
-			oc_buf_puts(b, "; held-out real rows ");
+			oc_buf_puts(b, named ? "; reference" : "; held-out real rows");
+			referred = true;
+			oc_buf_putc(b, ' ');
 			text.len = 0;
 			oc_measured_text(&text, oc_json_get(f, "heldout"), unit);
 			plain(b, oc_buf_view(&text));
 		}
 		oc_buf_putc(b, '\n');
+	}
+	if (named && referred) {
+		oc_buf_puts(b, "  (reference: ");
+		plain(b, oc_measured_reference(stage));
+		oc_buf_puts(b, ")\n");
 	}
 	oc_buf_fini(&text);
 }
@@ -150,7 +159,7 @@ static double total_of(yyjson_val *counts)
 	return sum;
 }
 
-static void histogram(struct oc_buf *b, yyjson_val *h)
+static void histogram(struct oc_buf *b, yyjson_val *h, struct oc_str reference)
 {
 	yyjson_val *counts = oc_json_get(h, "counts"), *held = oc_json_get(h, "heldout"), *c;
 	yyjson_val *at = oc_json_get(h, "threshold");
@@ -163,7 +172,11 @@ static void histogram(struct oc_buf *b, yyjson_val *h)
 	plain(b, oc_json_get_str(h, "title"));
 	oc_buf_puts(b, held ? " (bars: " : " (");
 	plain(b, oc_json_get_str(h, "series"));
-	oc_buf_puts(b, held ? "; right: held-out real rows)\n" : ")\n");
+	if (held) {
+		oc_buf_puts(b, "; right: ");
+		plain(b, reference);
+	}
+	oc_buf_puts(b, ")\n");
 	yyjson_arr_foreach(counts, i, n, c)
 	{
 		most = fmax(most, yyjson_get_num(c));
@@ -262,7 +275,7 @@ void oc_report_stages(struct oc_buf *b, yyjson_val *stages, bool brief)
 			plain(b, oc_json_str(v));
 			oc_buf_putc(b, '\n');
 		}
-		figures(b, oc_json_get(s, "figures"));
+		figures(b, s);
 		if (brief)
 			continue;
 		yyjson_arr_foreach(oc_json_get(s, "tables"), k, m, v)
@@ -271,7 +284,11 @@ void oc_report_stages(struct oc_buf *b, yyjson_val *stages, bool brief)
 		}
 		yyjson_arr_foreach(oc_json_get(s, "histograms"), k, m, v)
 		{
-			histogram(b, v);
+			histogram(b, v, oc_measured_reference(s));
+		}
+		yyjson_arr_foreach(oc_json_get(s, "kept"), k, m, v)
+		{
+			table(b, v);
 		}
 		pairs(b, oc_json_get(s, "pairs"));
 	}

@@ -22,3 +22,10 @@ void oc_measured_text(struct oc_buf *b, yyjson_val *v, struct oc_str unit)
 	if (yyjson_is_num(v) && unit.len && !oc_str_is(unit, "share"))
 		oc_buf_printf(b, " %.*s", OC_ARG(unit));
 }
+
+struct oc_str oc_measured_reference(yyjson_val *stage)
+{
+	struct oc_str name = oc_json_get_str(stage, "reference");
+
+	return name.len ? name : OC_LIT("held-out real rows");
+}

@@ -9,4 +9,7 @@ void oc_measured_text(struct oc_buf *b, yyjson_val *v, struct oc_str unit);
 /* The same without the unit, for a column whose head names it; a share keeps its %. */
 void oc_measured_cell(struct oc_buf *b, yyjson_val *v, struct oc_str unit);
 
+/* What a stage's `heldout` figures were measured on. */
+struct oc_str oc_measured_reference(yyjson_val *stage);
+
 #endif

@@ -30,6 +30,8 @@ struct run {
 	struct oc_sink out, rejected, verdicts;
 	struct oc_thresholds thresholds;
 	struct oc_mix *mix;
+	struct oc_buf *facts; /* (job->stage_n) what the stage handed over */
+	struct oc_kept *kept;
 	uint64_t memory; /* what one stage that compares rows may hold */
 
 	/* the pass at work */
@@ -166,6 +168,8 @@ static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, stru
 	for (uint32_t i = 0; i < batch->row_n; i++) {
 		const struct oc_row *row = &batch->rows[i];
 		count(r, row);
+		if (!r->into && row->fate == OC_LIVE)
+			oc_kept_row(r->kept, row);
 		if (r->mix && row->fate == OC_LIVE && oc_mix_add(r->mix, row, 0, err))
 			return -1;
 	}
@@ -186,22 +190,45 @@ static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, stru
 	return 0;
 }
 
-static int tell_facts(struct run *r, const struct oc_step_run *steps, unsigned n,
+/* Of the stages of a pass, which begins with step `from`. */
+static int take_facts(struct run *r, const struct oc_step_run *steps, unsigned from, unsigned n,
                       struct oc_err *err)
 {
-	struct oc_buf text = {0};
-	int rc = 0;
+	for (unsigned i = 0; i < n; i++)
+		if (steps[i].role != OC_APPLY && /* taken when it had resolved */
+		    oc_stage_facts(&steps[i], &r->facts[from + i], err) < 0)
+			return -1;
+	return 0;
+}
 
-	for (unsigned i = 0; r->job->facts && rc >= 0 && i < n; i++) {
-		if (steps[i].role == OC_APPLY) /* told after it resolved */
+static void tell_facts(struct run *r)
+{
+	struct oc_buf text = {0}, kept = {0};
+
+	for (unsigned i = 0; r->job->facts && i < r->job->stage_n; i++) {
+		if (!r->facts[i].len)
 			continue;
-		text.len = 0;
-		rc = oc_stage_facts(&steps[i], &text, err);
-		if (rc == 1)
-			r->job->facts(r->job->user, oc_buf_view(&text));
+		text.len = kept.len = 0;
+		oc_kept_write(r->kept, r->steps[i].name, &kept);
+		oc_stage_facts_join(&text, oc_buf_view(&r->facts[i]), oc_buf_view(&kept));
+		r->job->facts(r->job->user, oc_buf_view(&text));
 	}
 	oc_buf_fini(&text);
-	return rc < 0 ? -1 : 0;
+	oc_buf_fini(&kept);
+}
+
+/* The stages are open, their names are known. */
+static void facts_prepare(struct run *r)
+{
+	const char **names = oc_zalloc(r->job->stage_n, sizeof *names);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->job->stage_n; i++)
+		if (r->steps[i].def->facts)
+			names[n++] = r->steps[i].name;
+	r->kept = oc_kept_new(names, n);
+	r->facts = oc_zalloc(r->job->stage_n, sizeof *r->facts);
+	free(names);
 }
 
 /*
@@ -268,7 +295,7 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 	if (rc)
 		oc_fail_in(err, r->steps[job->index ? 0 : last].name);
 	else if (!job->index)
-		rc = tell_facts(r, steps, n, err);
+		rc = take_facts(r, steps, from, n, err);
 out:
 	oc_leg_abandon(r->into);
 	r->into = NULL;
@@ -511,8 +538,10 @@ int oc_job_run(const struct oc_job *job, struct oc_tally *tally, struct oc_err *
 	    (job->index && index_check(&r, err)) || (job->mix && mix_open(&r, err)) ||
 	    sinks_open(&r, err))
 		goto out;
+	facts_prepare(&r);
 	if (run_passes(&r, err) || (r.mix && mix_write(&r, err)) || sinks_close(&r, err))
 		goto out;
+	tell_facts(&r);
 	rc = 0;
 out:
 	oc_sink_abandon(&r.out);
@@ -528,6 +557,10 @@ out:
 		if (r.sources[i].self)
 			r.sources[i].def->close(r.sources[i].self);
 	}
+	for (unsigned i = 0; r.facts && i < job->stage_n; i++)
+		oc_buf_fini(&r.facts[i]);
+	free(r.facts);
+	oc_kept_free(r.kept);
 	oc_thresholds_fini(&r.thresholds);
 	if (r.work[0] && oc_remove_tree(r.work, &ignored) && !rc)
 		oc_log(r.ctx, OC_LOG_WARN, "%s: %s", ignored.where, ignored.msg);

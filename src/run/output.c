@@ -28,6 +28,7 @@ struct output {
 	struct oc_people *people;
 	struct oc_columns *columns;
 	struct oc_measures *measures;
+	struct oc_kept *kept;
 	int format;      /* enum oc_format, or -1: as they are */
 	bool parquet;    /* files of out/data; of a trial, which is read and thrown away, never */
 	uint64_t *order; /* leg rows in the order fed: train, test, the others */
@@ -169,6 +170,8 @@ out:
 /* What a row needs before it is written. Pure. */
 static int finish(struct output *o, struct oc_row *row, struct oc_err *err)
 {
+	if (!row->test)
+		oc_kept_row(o->kept, row);
 	if (!o->run->opts->all_verdicts)
 		oc_verdicts_settle(row);
 	oc_measures_row(o->measures, row);
@@ -384,6 +387,7 @@ static void output_init(struct output *o, struct oc_run *run)
 	o->parquet = oc_run_makes_parquet(run);
 	o->columns = oc_columns_new(oc_json_get(run->plan->output, "columns"));
 	o->measures = oc_measures_new(o->sources != NULL);
+	o->kept = oc_stage_kept_new(run);
 }
 
 static void output_fini(struct output *o)
@@ -393,6 +397,7 @@ static void output_fini(struct output *o)
 	close_files(o, false, &ignored);
 	free(o->order);
 	oc_measures_free(o->measures);
+	oc_kept_free(o->kept);
 	oc_columns_free(o->columns);
 	oc_people_close(o->people);
 	oc_leg_close(o->leg);
@@ -418,7 +423,7 @@ static int output_run(struct output *o, struct oc_pass *pass, struct oc_err *err
 			"the ledger does not balance; please report this with plan.lock.yaml");
 	oc_measures_write(o->measures, &facts);
 	if (oc_stage_facts_store(run, pass->steps, pass->step_n, err) ||
-	    oc_run_notes_store(run, err) ||
+	    oc_stage_kept_store(run, o->kept, err) || oc_run_notes_store(run, err) ||
 	    oc_rundb_set(run->db, "measures", oc_buf_view(&facts), err))
 		goto out;
 	facts.len = 0;

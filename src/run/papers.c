@@ -315,27 +315,8 @@ static void sources(struct oc_run *run, struct oc_buf *b)
 /* What the stages handed over at the ends of their passes, in plan order. */
 static int stages(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 {
-	const struct oc_plan *p = run->plan;
-	struct oc_buf text = {0};
-	const char *sep = "";
-	int rc = 0;
-
-	oc_buf_puts(b, ",\"stages\":[");
-	for (unsigned i = 0; rc >= 0 && i < p->verify_n + p->curate_n; i++) {
-		const struct oc_plan_step *s =
-			i < p->verify_n ? &p->verify[i] : &p->curate[i - p->verify_n];
-		char key[OC_FACTS_KEY];
-		rc = oc_rundb_get(run->db, oc_stage_facts_key(key, s->name), &text, err);
-		if (rc == 1) {
-			oc_buf_puts(b, sep);
-			oc_buf_str(b, oc_buf_view(&text));
-			sep = ",";
-		}
-		text.len = 0;
-	}
-	oc_buf_putc(b, ']');
-	oc_buf_fini(&text);
-	return rc < 0 ? -1 : 0;
+	put_name(b, "stages");
+	return oc_stage_facts_write(run, b, err);
 }
 
 static void spend(struct oc_run *run, struct oc_buf *b)

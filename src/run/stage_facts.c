@@ -1,6 +1,7 @@
 #include "run/stage_facts.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/err.h"
 #include "data/facts.h"
@@ -61,5 +62,86 @@ int oc_stage_facts_store(struct oc_run *run, const struct oc_step_run *steps, un
 			                  oc_buf_view(&text), err);
 	}
 	oc_buf_fini(&text);
+	return rc < 0 ? -1 : 0;
+}
+
+/* -------------------------------------------------------------- what is kept */
+
+static unsigned step_count(const struct oc_plan *p)
+{
+	return p->verify_n + p->curate_n;
+}
+
+static const struct oc_plan_step *step_at(const struct oc_plan *p, unsigned i)
+{
+	return i < p->verify_n ? &p->verify[i] : &p->curate[i - p->verify_n];
+}
+
+struct oc_kept *oc_stage_kept_new(const struct oc_run *run)
+{
+	const struct oc_plan *p = run->plan;
+	const char **names = oc_zalloc(step_count(p), sizeof *names);
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < step_count(p); i++)
+		if (step_at(p, i)->def->facts)
+			names[n++] = step_at(p, i)->name;
+	struct oc_kept *kept = oc_kept_new(names, n);
+	free(names);
+	return kept;
+}
+
+static const char *kept_key(char key[OC_FACTS_KEY], const char *step)
+{
+	snprintf(key, OC_FACTS_KEY, "kept:%.280s", step);
+	return key;
+}
+
+int oc_stage_kept_store(struct oc_run *run, const struct oc_kept *kept, struct oc_err *err)
+{
+	const struct oc_plan *p = run->plan;
+	struct oc_buf text = {0};
+	char key[OC_FACTS_KEY];
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < step_count(p); i++) {
+		text.len = 0;
+		oc_kept_write(kept, step_at(p, i)->name, &text);
+		if (step_at(p, i)->def->facts)
+			rc = oc_rundb_set(run->db, kept_key(key, step_at(p, i)->name),
+			                  oc_buf_view(&text), err);
+	}
+	oc_buf_fini(&text);
+	return rc;
+}
+
+void oc_stage_facts_join(struct oc_buf *out, struct oc_str facts, struct oc_str kept)
+{
+	oc_buf_add(out, facts.p, facts.len - 1);
+	oc_buf_str(out, kept);
+	oc_buf_putc(out, '}');
+}
+
+int oc_stage_facts_write(struct oc_run *run, struct oc_buf *out, struct oc_err *err)
+{
+	const struct oc_plan *p = run->plan;
+	struct oc_buf facts = {0}, kept = {0};
+	char key[OC_FACTS_KEY];
+	const char *sep = "[";
+	int rc = 0;
+
+	for (unsigned i = 0; rc >= 0 && i < step_count(p); i++) {
+		const char *name = step_at(p, i)->name;
+		facts.len = kept.len = 0;
+		rc = oc_rundb_get(run->db, oc_stage_facts_key(key, name), &facts, err);
+		if (rc == 1 && (rc = oc_rundb_get(run->db, kept_key(key, name), &kept, err)) >= 0) {
+			oc_buf_puts(out, sep);
+			oc_stage_facts_join(out, oc_buf_view(&facts), oc_buf_view(&kept));
+			sep = ",";
+		}
+	}
+	oc_buf_puts(out, *sep == '[' ? "[]" : "]");
+	oc_buf_fini(&facts);
+	oc_buf_fini(&kept);
 	return rc < 0 ? -1 : 0;
 }

@@ -7,7 +7,7 @@
 #ifndef RUN_STAGE_FACTS_H
 #define RUN_STAGE_FACTS_H
 
-#include "pipe/pass.h"
+#include "run/kept.h"
 
 struct oc_run;
 
@@ -20,5 +20,13 @@ const char *oc_stage_facts_key(char key[OC_FACTS_KEY], const char *step);
 /* Stores those of the steps that ran (OC_RUN). */
 int oc_stage_facts_store(struct oc_run *run, const struct oc_step_run *steps, unsigned step_n,
                          struct oc_err *err);
+
+/* The rows that are kept, by the verdicts of the plan's steps with facts; in run.db beside them. */
+struct oc_kept *oc_stage_kept_new(const struct oc_run *run);
+int oc_stage_kept_store(struct oc_run *run, const struct oc_kept *kept, struct oc_err *err);
+/* Appends what is stored of the plan's steps, a JSON array in plan order. */
+int oc_stage_facts_write(struct oc_run *run, struct oc_buf *out, struct oc_err *err);
+/* Appends an object of oc_stage_facts with what is kept. */
+void oc_stage_facts_join(struct oc_buf *out, struct oc_str facts, struct oc_str kept);
 
 #endif

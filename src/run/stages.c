@@ -94,13 +94,46 @@ static int look_again(struct oc_run *run, struct oc_step_run *step, const char *
 	return rc;
 }
 
-static int step_resolve(struct oc_run *run, const struct oc_step_run *step, struct oc_err *err)
+/*
+ * Must the pass that ends before step `last` be made (again)? A stage that sees all rows saw some
+ * that its leg does not hold: until its facts are stored, a look at the leg is not enough.
+ */
+static int is_to_be_made(struct oc_run *run, const struct chain *c, unsigned number, unsigned last,
+                         struct oc_err *err)
+{
+	char name[32], key[OC_FACTS_KEY];
+	struct oc_buf facts = {0};
+
+	snprintf(name, sizeof name, "leg%u", number);
+	int rc = oc_rundb_pass_is_done(run->db, name, NULL, err);
+	if (rc <= 0)
+		return rc ? -1 : 1;
+	if (last >= c->n || c->steps[last]->def->kind != OC_STAGE_WHOLE ||
+	    !c->steps[last]->def->sees_all || !c->steps[last]->def->facts)
+		return 0;
+	rc = oc_rundb_get(run->db, oc_stage_facts_key(key, c->steps[last]->name), &facts, err);
+	oc_buf_fini(&facts);
+	return rc < 0 ? -1 : !rc;
+}
+
+/* The last step of the pass that begins with step `first`. */
+static unsigned last_of(const struct chain *c, unsigned first)
+{
+	while (first < c->n && c->steps[first]->def->kind != OC_STAGE_WHOLE)
+		first++;
+	return first;
+}
+
+static int step_resolve(struct oc_run *run, const struct oc_step_run *step, bool fresh,
+                        struct oc_err *err)
 {
 	struct oc_step_run told = *step;
 
 	if (step->def->resolve(step->self, step->spill, err))
 		return oc_fail_in(err, step->name);
 	told.role = OC_RUN;
+	if (!fresh) /* its facts are stored, and of more rows than a leg holds */
+		return 0;
 	return oc_stage_facts_store(run, &told, 1, err);
 }
 
@@ -114,23 +147,22 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 	struct oc_step_run *steps = oc_zalloc(c->n + 1, sizeof *steps);
 	struct oc_spill *spill = NULL;
 	struct oc_feed feed = {0};
-	char name[32], next[32], out[PATH_MAX];
+	char name[32], out[PATH_MAX];
 	unsigned n = 0;
-	int rc = -1, applied = 0;
+	int rc = -1, next = 0;
 
 	snprintf(name, sizeof name, "leg%u", number);
-	snprintf(next, sizeof next, "leg%u", number + 1);
 	oc_work_path(run, out, name);
-	int done = oc_rundb_pass_is_done(run->db, name, NULL, err);
+	int made = is_to_be_made(run, c, number, last, err);
 	bool observes = last < c->n && c->steps[last]->def->kind == OC_STAGE_WHOLE;
-	if (done < 0 ||
-	    (observes && (applied = oc_rundb_pass_is_done(run->db, next, NULL, err)) < 0))
+	if (made < 0 ||
+	    (observes && (next = is_to_be_made(run, c, number + 1, last_of(c, last + 1), err)) < 0))
 		goto out;
-	if (done) {
+	if (!made) {
 		oc_tally_fini(&run->tally);
 		if (oc_rundb_pass_is_done(run->db, name, &run->tally, err) < 0)
 			goto out;
-		if (!observes || applied)
+		if (!next)
 			goto there;
 		from = last;
 	}
@@ -155,11 +187,11 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 		}
 		n++;
 	}
-	if (done ? look_again(run, &steps[0], out, err)
-	         : oc_feed_leg(&feed, run, dir, test, number == 1, n ? steps : NULL, err) ||
-	                    oc_run_leg_pass(run, name, &feed, steps, n, out, err))
+	if (made ? oc_feed_leg(&feed, run, dir, test, number == 1, n ? steps : NULL, err) ||
+	                    oc_run_leg_pass(run, name, &feed, steps, n, out, err)
+	         : look_again(run, &steps[0], out, err))
 		goto out;
-	if (observes && step_resolve(run, &steps[n - 1], err))
+	if (observes && step_resolve(run, &steps[n - 1], made || !steps[n - 1].def->sees_all, err))
 		goto out;
 there:
 	snprintf(dir, PATH_MAX, "%s", out);
@@ -183,8 +215,7 @@ int oc_run_stages(struct oc_run *run, const uint8_t *test, char dir[PATH_MAX], s
 	if (!c.n && !run->plan->generate_n && !test && !run->opts->retract)
 		more = false;
 	while (more) {
-		for (last = first; last < c.n && c.steps[last]->def->kind != OC_STAGE_WHOLE; last++)
-			;
+		last = last_of(&c, first);
 		if (pass_of(run, &c, first, last, number, number == 1 ? test : NULL, dir, err))
 			goto out;
 		more = last < c.n; /* a whole stage still has to be applied */

@@ -15,7 +15,7 @@ origin=(--origin people=real --origin made=synthetic)
 	-o out.jsonl --rejected r.jsonl 2>talk || fail "copies: $(cat talk)"
 [ "$(wc -l <out.jsonl)" -eq 3 ] || fail "kept rows: $(cat out.jsonl)"
 grep -q 'copies/span 1' talk || fail "summary: $(cat talk)"
-grep -q '1 of 2 judged rows share a run' talk || fail "lead: $(cat talk)"
+grep -q '1 of 2 synthetic rows (50.0 %) share a run' talk || fail "lead: $(cat talk)"
 python3 - "$quote" <<'PY' || fail "evidence"
 import json, sys
 row = json.loads(open("r.jsonl").readline())
