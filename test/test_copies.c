@@ -227,10 +227,12 @@ static void judge_set(const struct texts *t, uint32_t n, uint32_t min_span, uint
 	snprintf(options, sizeof options, "{min_span: %u, cap: %u}", min_span, cap);
 	if (oc_driven_open(&d, "copies", options, 0, &err))
 		fail_msg("%s", err.msg);
+	uint64_t memory = t->seed % 2 ? 1 << 20 : 1 << 14;
+	d.ctx->threads = 1 + t->seed % 3;
 	struct oc_spill *spill = observe(&d, n, 1 << 20, t);
 	assert_int_equal(oc_copies_open(&c, d.ctx, "copies", &opts, spill, &err), 0);
 	struct check k = {.copies = &c, .exact = cap > 1000};
-	if (oc_copies_find(&c, d.dir, 1 << 20, check, &k, &err))
+	if (oc_copies_find(&c, d.dir, memory, check, &k, &err))
 		fail_msg("%s", err.msg);
 	for (; k.next < n; k.next++)
 		expect(&k, k.next, NULL);
@@ -248,12 +250,12 @@ static void every_span_is_found(void **state)
 
 	for (unsigned kind = 0; kind < KINDS; kind++) {
 		uint64_t found = 0;
-		for (uint64_t seed = 0; seed < 40; seed++) {
+		for (uint64_t seed = 0; seed < 30; seed++) {
 			struct texts t = {seed, (enum kind)kind, 300, 6};
 			judge_set(&t, 12, spans[seed % 5], 100000, &found);
 		}
 		print_message("kind %u: %llu spans\n", kind, (unsigned long long)found);
-		assert_true(found > 200);
+		assert_true(found > 150);
 	}
 }
 

@@ -18,7 +18,8 @@
  * bytes that hold it are sorted in turn, and the first two real rows of each stand for all: every
  * window that is shared is still found, so coverage is the same, but a longer span may exist in a
  * row that was not named. Candidates are sorted by query, grown both ways and verified byte by
- * byte.
+ * byte. Rows are looked through and queries verified on all threads of the context, and told in row
+ * order.
  *
  * Memory: three sorts and the bit table, a share of `memory:` each. On disk: about the texts, 12
  * bytes a fingerprint, 64 a row, 16 a candidate, 17 a window. Rows are told apart by ordinal, at

@@ -5,6 +5,7 @@
 #include "base/ctx.h"
 #include "base/err.h"
 #include "base/hash.h"
+#include "base/pool.h"
 #include "curate/copies.h"
 
 /* A fingerprint on its way to its equals; all numbers big end first. */
@@ -25,6 +26,7 @@ struct place {
 
 struct finder {
 	const struct oc_copies *c;
+	struct oc_pool *pool;
 	struct oc_sort *windows, *candidates;
 	uint64_t *bits; /* (2^bit_power) set where a query has a fingerprint */
 	unsigned bit_power;
@@ -131,7 +133,101 @@ static bool is_query(const struct oc_copies *c, uint32_t row)
 	return oc_copies_judged(c, row) || oc_copies_reference(c, row);
 }
 
-static void mark(struct finder *f, uint64_t memory)
+/* A range of rows that one worker looks through; what it finds goes on in row order. */
+struct slice {
+	const struct finder *f;
+	uint32_t from, to;
+	struct oc_buf records;
+};
+
+static void mark_slice(void *user, uint64_t item, unsigned worker)
+{
+	const struct slice *s = (const struct slice *)user + item;
+	const struct oc_copies *c = s->f->c;
+
+	(void)worker;
+	for (uint32_t row = s->from; row < s->to; row++) {
+		if (!is_query(c, row))
+			continue;
+		const struct oc_fingerprint *p = c->prints + c->places[4 * (uint64_t)row + 1];
+		for (uint32_t i = 0; i < c->rows[row].print_n; i++) {
+			uint64_t bit = p[i].hash >> (64 - s->f->bit_power);
+			__atomic_fetch_or(&s->f->bits[bit >> 6], (uint64_t)1 << (bit & 63),
+			                  __ATOMIC_RELAXED);
+		}
+	}
+}
+
+static void gather_slice(void *user, uint64_t item, unsigned worker)
+{
+	struct slice *s = (struct slice *)user + item;
+	const struct finder *f = s->f;
+	const struct oc_copies *c = f->c;
+
+	(void)worker;
+	s->records.len = 0;
+	for (uint32_t row = s->from; row < s->to; row++) {
+		const struct oc_fingerprint *p = c->prints + c->places[4 * (uint64_t)row + 1];
+		bool query = is_query(c, row), real = oc_copies_source(c, row);
+		for (uint32_t i = 0; i < c->rows[row].print_n && (query || real); i++) {
+			uint64_t bit = p[i].hash >> (64 - f->bit_power);
+			struct print_record r[2] = {
+				{htobe64(p[i].hash), 0, htobe32(row), htobe32(p[i].at)},
+				{htobe64(p[i].hash), 1, htobe32(row), htobe32(p[i].at)}};
+			if (f->bits[bit >> 6] >> (bit & 63) & 1)
+				oc_buf_add(&s->records, r + !real,
+				           ((size_t)real + query) * sizeof *r);
+		}
+	}
+}
+
+/* The next rows whose fingerprints are about `most`, at least one row. */
+static uint32_t next_slice(const struct oc_copies *c, uint32_t row, uint64_t most)
+{
+	uint64_t prints = 0;
+
+	while (row < c->row_n && prints < most)
+		prints += c->rows[row++].print_n + 1;
+	return row;
+}
+
+/* Runs `fn` over all rows, some slices at a time, and hands on what they gathered. */
+static int over_rows(struct finder *f, void (*fn)(void *user, uint64_t item, unsigned worker),
+                     uint64_t memory, struct oc_sort *sort, struct oc_err *err)
+{
+	unsigned threads = oc_pool_threads(f->pool), slice_n = 4 * threads;
+	uint64_t most = memory / slice_n / (2 * sizeof(struct print_record));
+	struct slice *slices = oc_zalloc(slice_n, sizeof *slices);
+	uint32_t row = 0;
+	int rc = -1;
+
+	while (row < f->c->row_n) {
+		unsigned n = 0;
+		for (; n < slice_n && row < f->c->row_n; n++) {
+			slices[n].f = f;
+			slices[n].from = row;
+			slices[n].to = row = next_slice(f->c, row, most);
+		}
+		if (oc_cancelled(f->c->ctx)) {
+			oc_fail(err, OC_CANCELLED, f->c->name, "interrupted");
+			goto out;
+		}
+		oc_pool_for(f->pool, n, fn, slices);
+		for (unsigned i = 0; i < n; i++)
+			if (slices[i].records.len &&
+			    oc_sort_add(sort, slices[i].records.p,
+			                slices[i].records.len / sizeof(struct print_record), err))
+				goto out;
+	}
+	rc = 0;
+out:
+	for (unsigned i = 0; i < slice_n; i++)
+		oc_buf_fini(&slices[i].records);
+	free(slices);
+	return rc;
+}
+
+static int mark(struct finder *f, uint64_t memory, struct oc_err *err)
 {
 	const struct oc_copies *c = f->c;
 	uint64_t prints = 0;
@@ -143,38 +239,12 @@ static void mark(struct finder *f, uint64_t memory)
 	       (uint64_t)2 << f->bit_power <= 8 * memory)
 		f->bit_power++;
 	f->bits = oc_zalloc((size_t)1 << (f->bit_power - 6), sizeof *f->bits);
-	for (uint32_t row = 0; row < c->row_n; row++) {
-		if (!is_query(c, row))
-			continue;
-		const struct oc_fingerprint *p = c->prints + c->places[4 * (uint64_t)row + 1];
-		for (uint32_t i = 0; i < c->rows[row].print_n; i++) {
-			uint64_t bit = p[i].hash >> (64 - f->bit_power);
-			f->bits[bit >> 6] |= (uint64_t)1 << (bit & 63);
-		}
-	}
+	return over_rows(f, mark_slice, memory, NULL, err);
 }
 
-static int gather(struct finder *f, struct oc_sort *sort, struct oc_err *err)
+static int gather(struct finder *f, uint64_t memory, struct oc_sort *sort, struct oc_err *err)
 {
-	const struct oc_copies *c = f->c;
-
-	for (uint32_t row = 0; row < c->row_n; row++) {
-		const struct oc_fingerprint *p = c->prints + c->places[4 * (uint64_t)row + 1];
-		bool query = is_query(c, row), real = oc_copies_source(c, row);
-		for (uint32_t i = 0; i < c->rows[row].print_n && (query || real); i++) {
-			uint64_t bit = p[i].hash >> (64 - f->bit_power);
-			struct print_record r[2] = {
-				{htobe64(p[i].hash), 0, htobe32(row), htobe32(p[i].at)},
-				{htobe64(p[i].hash), 1, htobe32(row), htobe32(p[i].at)}};
-			if (!(f->bits[bit >> 6] >> (bit & 63) & 1))
-				continue;
-			if (oc_sort_add(sort, r + !real, (size_t)real + query, err))
-				return -1;
-		}
-		if (!(row & 0xFFFF) && oc_cancelled(c->ctx))
-			return oc_fail(err, OC_CANCELLED, c->name, "interrupted");
-	}
-	return oc_sort_done(sort, err);
+	return over_rows(f, gather_slice, memory, sort, err) ? -1 : oc_sort_done(sort, err);
 }
 
 /* Texts stay below 2^31 bytes: the bit above says that the source is one of many. */
@@ -370,7 +440,6 @@ struct growth {
 	struct oc_buf intervals;
 	struct oc_copied now;
 	uint64_t effort;
-	bool any;
 };
 
 static void add_interval(struct oc_buf *b, uint32_t from, uint32_t to)
@@ -442,54 +511,199 @@ static void grow(struct growth *g, uint32_t at, uint32_t source, uint32_t source
 	add_interval(&g->intervals, span.a, span.a + span.len);
 }
 
-static int finish_row(struct growth *g, oc_copied_fn *found, void *user, struct oc_err *err)
+/* What a worker found in its part of a block of candidates: queries and, apart, their intervals. */
+struct part {
+	const struct candidate *from;
+	size_t n;
+	struct oc_buf found, intervals;
+};
+
+struct verifier {
+	const struct oc_copies *c;
+	struct growth *growths; /* one a worker */
+	struct part *parts;
+};
+
+static void row_begin(struct growth *g, uint32_t row)
+{
+	g->now = (struct oc_copied){.row = row};
+	g->intervals.len = 0;
+	g->effort = 0;
+}
+
+static void row_grow(struct growth *g, const struct candidate *k)
+{
+	uint32_t source_at = be32toh(k->source_at);
+
+	g->now.at_least |= (source_at & ONE_OF_MANY) != 0;
+	grow(g, be32toh(k->at), be32toh(k->source), source_at & ~ONE_OF_MANY);
+}
+
+static void row_end(struct growth *g)
 {
 	g->now.interval = (const void *)g->intervals.p;
 	g->now.interval_n = (uint32_t)(g->intervals.len / sizeof *g->now.interval);
 	for (uint32_t i = 0; i < g->now.interval_n; i++)
 		g->now.covered += g->now.interval[i].to - g->now.interval[i].from;
-	return g->any && g->now.interval_n ? found(user, &g->now, err) : 0;
 }
 
-static int verify(const struct oc_copies *c, struct oc_sort *sort, oc_copied_fn *found, void *user,
+static void verify_part(void *user, uint64_t item, unsigned worker)
+{
+	struct verifier *v = user;
+	struct part *part = &v->parts[item];
+	struct growth *g = &v->growths[worker];
+
+	part->found.len = part->intervals.len = 0;
+	for (size_t i = 0; i < part->n;) {
+		uint32_t row = part->from[i].query;
+		row_begin(g, be32toh(row));
+		for (; i < part->n && part->from[i].query == row; i++)
+			row_grow(g, &part->from[i]);
+		row_end(g);
+		if (!g->now.interval_n)
+			continue;
+		oc_buf_add(&part->found, &g->now, sizeof g->now);
+		oc_buf_str(&part->intervals, oc_buf_view(&g->intervals));
+	}
+}
+
+/* Whole queries, parted among the workers; what they found is told in row order. */
+static int verify_block(struct verifier *v, struct oc_pool *pool, const struct candidate *k,
+                        size_t n, oc_copied_fn *found, void *user, struct oc_err *err)
+{
+	unsigned want = 4 * oc_pool_threads(pool), part_n = 0;
+	size_t at = 0;
+
+	while (at < n) {
+		size_t to = at + (n + want - 1) / want;
+		to = to < n ? to : n;
+		while (to < n && k[to].query == k[to - 1].query)
+			to++;
+		v->parts[part_n].from = k + at;
+		v->parts[part_n++].n = to - at;
+		at = to;
+	}
+	oc_pool_for(pool, part_n, verify_part, v);
+	for (unsigned i = 0; i < part_n; i++) {
+		struct part *part = &v->parts[i];
+		struct oc_copied *f = (void *)part->found.p;
+		const struct oc_interval *interval = (const void *)part->intervals.p;
+		for (size_t r = 0; r < part->found.len / sizeof *f; r++) {
+			f[r].interval = interval;
+			interval += f[r].interval_n;
+			if (found(user, &f[r], err))
+				return -1;
+		}
+	}
+	return 0;
+}
+
+/* Candidates on their way to the workers. */
+struct block {
+	struct candidate *k;
+	size_t n, cap;
+	bool giant; /* its one query is being grown here: its candidates fill more than a block */
+};
+
+static int block_full(struct block *b, struct verifier *v, struct oc_pool *pool,
+                      oc_copied_fn *found, void *user, struct oc_err *err)
+{
+	size_t whole = b->n;
+
+	if (b->giant || b->k[0].query == b->k[b->n - 1].query) {
+		struct growth *g = &v->growths[0];
+		if (!b->giant)
+			row_begin(g, be32toh(b->k[0].query));
+		b->giant = true;
+		for (size_t i = 0; i < b->n; i++)
+			row_grow(g, &b->k[i]);
+		b->n = 0;
+		return 0;
+	}
+	while (b->k[whole - 1].query == b->k[b->n - 1].query)
+		whole--;
+	if (verify_block(v, pool, b->k, whole, found, user, err))
+		return -1;
+	memmove(b->k, b->k + whole, (b->n - whole) * sizeof *b->k);
+	b->n -= whole;
+	return 0;
+}
+
+static int giant_ends(struct block *b, struct verifier *v, oc_copied_fn *found, void *user,
+                      struct oc_err *err)
+{
+	struct growth *g = &v->growths[0];
+
+	for (size_t i = 0; i < b->n; i++)
+		row_grow(g, &b->k[i]);
+	b->n = 0;
+	b->giant = false;
+	row_end(g);
+	return g->now.interval_n ? found(user, &g->now, err) : 0;
+}
+
+static int feed_block(struct block *b, struct verifier *v, struct oc_pool *pool,
+                      const struct candidate *k, oc_copied_fn *found, void *user,
+                      struct oc_err *err)
+{
+	if (b->n == b->cap && block_full(b, v, pool, found, user, err))
+		return -1;
+	if (b->giant && be32toh(k->query) != v->growths[0].now.row &&
+	    giant_ends(b, v, found, user, err))
+		return -1;
+	b->k[b->n++] = *k;
+	return 0;
+}
+
+static int verify(struct finder *f, uint64_t memory, oc_copied_fn *found, void *user,
                   struct oc_err *err)
 {
-	struct growth g = {.c = c};
+	unsigned threads = oc_pool_threads(f->pool);
+	struct verifier v = {.c = f->c};
+	struct block b = {.cap = memory / sizeof *b.k};
 	const void *sorted;
 	size_t n;
 	int rc = -1;
 
-	g.diagonals = oc_alloc(DIAGONALS * sizeof *g.diagonals);
-	memset(g.diagonals, 0xFF, DIAGONALS * sizeof *g.diagonals);
+	b.cap = b.cap < 64 ? 64 : b.cap > 1 << 20 ? 1 << 20 : b.cap;
+	b.k = oc_alloc(b.cap * sizeof *b.k);
+	v.growths = oc_zalloc(threads, sizeof *v.growths);
+	v.parts = oc_zalloc((size_t)4 * threads, sizeof *v.parts);
+	for (unsigned i = 0; i < threads; i++) {
+		v.growths[i].c = f->c;
+		v.growths[i].diagonals = oc_alloc(DIAGONALS * sizeof *v.growths[i].diagonals);
+		memset(v.growths[i].diagonals, 0xFF, DIAGONALS * sizeof *v.growths[i].diagonals);
+	}
 	for (;;) {
-		if (oc_sort_next(sort, &sorted, &n, err))
+		if (oc_sort_next(f->candidates, &sorted, &n, err))
 			goto out;
 		if (!n)
 			break;
-		if (oc_cancelled(c->ctx)) {
-			oc_fail(err, OC_CANCELLED, c->name, "interrupted");
+		if (oc_cancelled(f->c->ctx)) {
+			oc_fail(err, OC_CANCELLED, f->c->name, "interrupted");
 			goto out;
 		}
 		const struct candidate *k = sorted;
-		for (size_t i = 0; i < n; i++) {
-			uint32_t row = be32toh(k[i].query);
-			if (!g.any || row != g.now.row) {
-				if (finish_row(&g, found, user, err))
-					goto out;
-				g.now = (struct oc_copied){.row = row};
-				g.intervals.len = 0;
-				g.effort = 0;
-				g.any = true;
-			}
-			uint32_t source_at = be32toh(k[i].source_at);
-			g.now.at_least |= (source_at & ONE_OF_MANY) != 0;
-			grow(&g, be32toh(k[i].at), be32toh(k[i].source), source_at & ~ONE_OF_MANY);
-		}
+		for (size_t i = 0; i < n; i++)
+			if (feed_block(&b, &v, f->pool, &k[i], found, user, err))
+				goto out;
 	}
-	rc = finish_row(&g, found, user, err);
+	if (b.giant)
+		rc = giant_ends(&b, &v, found, user, err);
+	else
+		rc = b.n ? verify_block(&v, f->pool, b.k, b.n, found, user, err) : 0;
 out:
-	free(g.diagonals);
-	oc_buf_fini(&g.intervals);
+	for (unsigned i = 0; i < threads; i++) {
+		free(v.growths[i].diagonals);
+		oc_buf_fini(&v.growths[i].intervals);
+	}
+	for (unsigned i = 0; i < 4 * threads; i++) {
+		oc_buf_fini(&v.parts[i].found);
+		oc_buf_fini(&v.parts[i].intervals);
+	}
+	free(v.growths);
+	free(v.parts);
+	free(b.k);
 	return rc;
 }
 
@@ -500,11 +714,11 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 	struct oc_sort *prints = NULL;
 	int rc = -1;
 
+	f.pool = oc_pool_new(c->ctx->threads);
 	f.few = oc_alloc((c->opts.cap + 1) * sizeof *f.few);
-	mark(&f, memory / 8);
 	prints = oc_sort_new(c->ctx, dir, sizeof(struct print_record), sizeof(struct print_record),
 	                     memory / 4, err);
-	if (!prints || gather(&f, prints, err))
+	if (!prints || mark(&f, memory / 8, err) || gather(&f, memory / 8, prints, err))
 		goto out;
 	free(f.bits);
 	f.bits = NULL;
@@ -520,11 +734,12 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 		goto out;
 	oc_sort_free(f.windows);
 	f.windows = NULL;
-	rc = verify(c, f.candidates, found, user, err);
+	rc = verify(&f, memory / 8, found, user, err);
 out:
 	oc_sort_free(prints);
 	oc_sort_free(f.windows);
 	oc_sort_free(f.candidates);
+	oc_pool_free(f.pool);
 	free(f.bits);
 	free(f.few);
 	return rc;
