@@ -3,7 +3,7 @@ MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all lib test test-build asan tsan fuzz fuzz-build check check-long floors format tidy \
-	analyze werror objects bench bench-build install clean help
+	werror objects bench bench-build install clean help
 .DEFAULT_GOAL := all
 
 V ?=
@@ -146,20 +146,11 @@ format:
 tidy:
 	$(Q)$(MAKE) -s $(PARALLEL) $(SRC:%.c=build/tidy/%.ok)
 	@echo 'tidy: nothing found'
-analyze: ## clang's path-sensitive analyzer (minutes)
-	$(Q)$(MAKE) -s $(PARALLEL) $(SRC:%.c=build/analyze/%.ok)
-	@echo 'analyze: nothing found'
 build/tidy/%.ok: %.c .clang-tidy $(B)/gen/recipes.inc
-	$(call tidy,)
-build/analyze/%.ok: %.c .clang-tidy $(B)/gen/recipes.inc
-	$(call tidy,--checks='$(ANALYZE)')
-ANALYZE := -*,clang-analyzer-*,-clang-analyzer-security.insecureAPI.*,-clang-analyzer-optin.performance.Padding
-define tidy
 	@mkdir -p $(@D)
 	@$(if $(V),:,$(SAY)) "  tidy $<"
-	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $(1) $< -- $(CPPFLAGS) -std=gnu17 2>$@.log || { cat $@.log; false; }
+	$(Q)$(CLANG_TIDY) --quiet --warnings-as-errors='*' $< -- $(CPPFLAGS) -std=gnu17 2>$@.log || { cat $@.log; false; }
 	$(Q)$(CC) $(CPPFLAGS) -std=gnu17 -MM -MP -MT $@ -MF $(@:.ok=.d) $< && touch $@
-endef
 
 werror:
 	$(Q)$(MAKE) -s $(PARALLEL) CI=1 VARIANT=gcc objects
@@ -191,5 +182,5 @@ clean: ## remove build/ (not .deps/)
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
--include $(wildcard build/tidy/*/*/*.d build/analyze/*/*/*.d)
+-include $(wildcard build/tidy/*/*/*.d)
 -include $(LIB_OBJ:.o=.d) $(TEST_HELPERS:.o=.d) $(B)/src/cli/main.d $(TESTS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d)

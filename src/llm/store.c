@@ -278,7 +278,7 @@ static int record_read(struct oc_store *s, struct reader *r, uint64_t offset, st
 static int dict_load(struct oc_store *s, struct reader *r, uint32_t offset, struct oc_err *err)
 {
 	struct oc_buf rec = {0};
-	struct seg_frame f;
+	struct seg_frame f = {0};
 	int rc = -1;
 
 	if (r->dict_at == offset)

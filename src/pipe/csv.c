@@ -43,7 +43,7 @@ bool oc_csv_open(struct oc_str s, char delimiter, bool open)
 	bool doubled;
 	size_t i = 0;
 
-	if (!memchr(s.p ? s.p : "", '"', s.len))
+	if (!s.len || !memchr(s.p, '"', s.len))
 		return open;
 	for (;;) {
 		if (open || (i < s.len && s.p[i] == '"')) {

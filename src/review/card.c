@@ -56,7 +56,7 @@ static void wrap_line(struct oc_card_lines *to, struct oc_str text, unsigned wid
 		else if (is_control(c))
 			c = 0xb7;
 		unsigned w = columns_of(c);
-		if (used + w > width) {
+		if (line.len && used + w > width) {
 			size_t cut = space ? space : line.len;
 			add(to, (struct oc_str){line.p, cut});
 			size_t from = space ? space + 1 : cut;
