@@ -343,6 +343,10 @@ struct oc_stage_def {
 	 * bytes, at any thread count.
 	 */
 	int (*facts)(void *self, struct oc_buf *out, struct oc_err *err);
+
+	/* The definition that serves these options (resolved), of the same name: where it is an
+	 * option that makes a stage need all rows. NULL: this one serves all. */
+	const struct oc_stage_def *(*as)(struct yyjson_val *opts);
 };
 
 /* -------------------------------------------------------------- 3. oc_model */

@@ -29,6 +29,8 @@ int oc_driven_open(struct oc_driven *d, const char *stage, const char *options, 
 	given = oc_yaml_parse(d->arena, oc_str(options), "options", NULL, err);
 	opts = given ? oc_opts_resolve(d->arena, d->def->options, given, stage, NULL, NULL, err)
 	             : NULL;
+	if (opts && d->def->as)
+		d->def = d->def->as(opts);
 	struct oc_env env = {.size = sizeof env,
 	                     .ctx = d->ctx,
 	                     .name = stage,

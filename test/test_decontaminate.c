@@ -129,7 +129,8 @@ static void the_evidence_says_where(void **state)
 	/* U+0130 is longer in lower case: places are those of the text as written */
 	says(&d,
 	     "{\"text\":\"\xC4\xB0\xC4\xB0 natalia SOLD clips (to 48 of her friends) in april!\"}",
-	     "\"item\":\"t/1\",\"words\":10,\"of\":16,\"items\":1,\"hits\":1,\"row_at\":[5,50],"
+	     "\"item\":\"t/"
+	     "1\",\"words\":10,\"of\":16,\"items\":1,\"hits\":1,\"share\":0.3333,\"row_at\":[5,50],"
 	     "\"text\":\"natalia SOLD clips (to 48 of her friends) in april\"");
 	says(&d, "{\"text\":\"natalia sold clips to 48 of her\"}", "live ");
 	says(&d, "{\"text\":\"\"}", "live ");

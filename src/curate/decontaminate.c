@@ -1,70 +1,64 @@
 /*
  * decontaminate: rows that hold what a benchmark asks. Every run of `ngram` words of every item of
  * the benchmark files is in a table; a row is scanned with a rolling hash, and a hit is aligned
- * with its item word by word in both directions. Words are lower-cased runs of letters and digits,
- * so layout and punctuation do not hide a leak.
+ * with its item word by word in both directions. Layout and punctuation do not hide a leak.
  *
- * Two things make n-gram matching false or blind, and are dealt with: an n-gram that stands in more
- * than `max_items` items is a template of the benchmark ("what is the output of the following...")
- * and nominates nothing; an item shorter than n words is looked for as a whole, and where it has an
- * answer, counts only when that stands within `near` words of it.
+ * Three things make n-gram matching false or blind, and are dealt with: an n-gram that stands in
+ * more than `max_items` items is a template of the benchmark ("what is the output of the
+ * following...") and nominates nothing; one that stands in more than `frequent` rows is a template
+ * or a quotation of the corpus; an item shorter than n words is looked for as a whole, and where
+ * it has an answer, counts only when that stands within `near` words of it.
  *
- * Memory: 8 bytes a word and 32 an n-gram of the benchmarks. Scanning: O(words), and per hit the
- * length of the items it meets, of which there are at most max_items.
+ * Rows are judged one by one, in one pass. Only to count in how many rows an n-gram stands all
+ * rows must have been seen first: `frequent` makes this a whole stage. The rules of others
+ * (`compat`) are told in doc/compat.md.
  */
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/file.h"
-#include "data/row.h"
+#include "curate/decontaminate.h"
+#include "pipe/spill.h"
 #include "text/utf8.h"
 #include "text/view.h"
 
-#define BASE 0x9E3779B97F4A7C15u
-
 enum action { REPORT, CUT, DROP };
-
-struct item {
-	struct oc_str benchmark, id;
-	const uint64_t *word, *answer; /* (word_n), (answer_n) hashes */
-	uint32_t word_n, answer_n;
-};
-
-/* One place of an n-gram; places of equal hash are chained in the order they were added. */
-struct gram {
-	uint64_t hash;
-	uint32_t item, at;
-	uint32_t next;   /* of the same hash; UINT32_MAX = the last */
-	uint32_t item_n; /* at the first of a chain: in how many items */
-	uint32_t last;   /* at the first: the last of the chain */
-};
 
 struct decontaminate {
 	char *name;
+	struct oc_ctx *ctx;
 	struct oc_arena *arena;
 	struct oc_str field;
 	enum action action;
-	uint32_t ngram, max_items, near, least;
-	uint64_t memory;
-	struct item *items;
-	uint32_t item_n, item_cap;
-	struct gram *grams;
-	uint32_t gram_n, gram_cap;
-	uint32_t *slots; /* (slot_n), a power of two: index of a chain's first gram + 1 */
-	uint32_t slot_n;
-	uint64_t *bits;    /* (2^20): a small table that says no first */
-	uint32_t *lens;    /* (len_n) the lengths of n-grams there are, longest first */
-	uint64_t *leaving; /* (len_n) BASE^(len - 1) */
-	uint32_t len_n;
-	yyjson_val *fields;
-	struct oc_str answer;
+	uint32_t frequent;
+	struct oc_leak_index index;
+	struct oc_leak_tally tally;
+	struct oc_buf room;
+	/* as a whole stage: records of rows with hits, and where each begins */
+	struct oc_spill *out;
+	struct oc_str records;
+	const struct place {
+		uint64_t number, at;
+	} * places;
+	uint64_t place_n;
+};
+
+struct scratch {
+	struct oc_leak_words words;
+	struct oc_buf hits, record;
+};
+
+/* What is known of a row with hits. */
+struct note {
+	const struct oc_leak_hit *hits;
+	uint32_t hit_n;
 };
 
 static const struct oc_option options[] = {
 	{.key = "against",
          .type = OC_OPT_STRS,
          .required = true,
-         .help = "Benchmark files: .jsonl (one item a row) or text (one item a line)."},
+         .help = "Benchmark files or patterns: .jsonl, .json or .csv (one item a row) or text (one "
+                 "item a line), also .gz or .zst."},
 	{.key = "fields",
          .type = OC_OPT_STRS,
          .help = "Fields of a benchmark's rows that make an item's text; without them the row's "
@@ -72,12 +66,21 @@ static const struct oc_option options[] = {
 	{.key = "answer",
          .type = OC_OPT_FIELD,
          .def = "\"\"",
-         .help = "The field of a benchmark's rows with the answer, for items shorter than "
-                 "`ngram` words."},
+         .help = "The field of a benchmark's rows with the answer: looked for near each hit, and "
+                 "needed there for items shorter than `ngram` words."},
 	{.key = "field",
          .type = OC_OPT_FIELD,
          .def = "\"\"",
          .help = "The text that is searched; empty = the row's whole text."},
+	{.key = "compat",
+         .type = OC_OPT_ENUM,
+         .def = "none",
+         .choices = "none|datatrove|gpt3|cosmopedia",
+         .presets = "{datatrove: {ngram: 12}, cosmopedia: {ngram: 10}}",
+         .help = "Whose rule nominates and decides. datatrove: 12 tokens of the answer, or across "
+                 "its border with the question; gpt3: 13 words, cut with 200 characters on both "
+                 "sides; cosmopedia: 10 words, and more than half of the item's characters in "
+                 "common blocks."},
 	{.key = "ngram",
          .type = OC_OPT_INT,
          .def = "13",
@@ -93,17 +96,26 @@ static const struct oc_option options[] = {
          .unit = "items",
          .help = "A run of words that stands in more items than this is a template and makes no "
                  "hit."},
+	{.key = "frequent",
+         .type = OC_OPT_INT,
+         .def = "0",
+         .min = 0,
+         .max = 4e9,
+         .unit = "rows",
+         .help = "A hit of which every run of `ngram` words stands in more rows than this is a "
+                 "template or a quotation and does not count; 0 = not asked. Needs a second pass "
+                 "over the rows."},
 	{.key = "near",
          .type = OC_OPT_INT,
          .def = "50",
          .min = 0,
          .max = 1e6,
          .unit = "words",
-         .help = "How near its answer must stand to an item shorter than `ngram` words."},
+         .help = "How near its answer must stand to an item."},
 	{.key = "least",
          .type = OC_OPT_INT,
          .def = "5",
-         .min = 1,
+         .min = 2,
          .max = 1000,
          .unit = "words",
          .help = "Items shorter than this are not looked for."},
@@ -121,211 +133,21 @@ static void close_decontaminate(void *self)
 
 	if (!s)
 		return;
+	oc_spill_close(s->out);
+	oc_leak_index_fini(&s->index);
+	oc_leak_tally_fini(&s->tally);
+	oc_buf_fini(&s->room);
 	oc_arena_free(s->arena);
-	free(s->items);
-	free(s->grams);
-	free(s->slots);
-	free(s->bits);
-	free(s->lens);
-	free(s->leaving);
 	free(s->name);
 	free(s);
 }
 
-/* --------------------------------------------------------------- the index */
-
-static uint64_t spread(uint64_t h)
+static enum oc_leak_rules rules_of(struct oc_str name)
 {
-	h ^= h >> 32;
-	h *= 0xD6E8FEB86659FD93u;
-	return h ^ h >> 32;
-}
-
-/* A run of words, and how many: runs of different lengths never meet. */
-static uint64_t gram_hash(uint64_t rolling, uint32_t len)
-{
-	return spread(rolling + len);
-}
-
-#define BIT_N ((uint64_t)1 << 20)
-
-static bool marked(const uint64_t *bits, uint64_t hash)
-{
-	uint64_t bit = hash >> 44;
-	return bits[bit >> 6] >> (bit & 63) & 1;
-}
-
-static uint32_t *slot_of(const struct decontaminate *s, uint64_t hash)
-{
-	uint32_t i = (uint32_t)hash & (s->slot_n - 1);
-
-	while (s->slots[i] && s->grams[s->slots[i] - 1].hash != hash)
-		i = (i + 1) & (s->slot_n - 1);
-	return &s->slots[i];
-}
-
-static void grow_slots(struct decontaminate *s)
-{
-	uint32_t *old = s->slots, n = s->slot_n;
-
-	s->slot_n = n ? 2 * n : 1024;
-	s->slots = oc_zalloc(s->slot_n, sizeof *s->slots);
-	for (uint32_t i = 0; i < n; i++)
-		if (old[i])
-			*slot_of(s, s->grams[old[i] - 1].hash) = old[i];
-	free(old);
-}
-
-static void add_gram(struct decontaminate *s, uint64_t hash, uint32_t item, uint32_t at)
-{
-	if (2 * s->gram_n >= s->slot_n)
-		grow_slots(s);
-	if (s->gram_n == s->gram_cap) {
-		s->gram_cap = s->gram_cap ? 2 * s->gram_cap : 1024;
-		s->grams = oc_realloc(s->grams, s->gram_cap * sizeof *s->grams);
-	}
-	uint32_t *slot = slot_of(s, hash), i = s->gram_n++;
-	s->grams[i] = (struct gram){hash, item, at, UINT32_MAX, 1, i};
-	s->bits[hash >> 50] |= (uint64_t)1 << (hash >> 44 & 63);
-	if (!*slot) {
-		*slot = i + 1;
-		return;
-	}
-	struct gram *first = &s->grams[*slot - 1], *last = &s->grams[first->last];
-	first->item_n += last->item != item;
-	last->next = i;
-	first->last = i;
-}
-
-static void add_grams(struct decontaminate *s, const struct item *it, uint32_t item)
-{
-	uint32_t len = it->word_n < s->ngram ? it->word_n : s->ngram, k = 0;
-	uint64_t h = 0, leaving = 1;
-
-	for (uint32_t i = 1; i < len; i++)
-		leaving *= BASE;
-	while (k < s->len_n && s->lens[k] != len)
-		k++;
-	if (k == s->len_n) {
-		s->lens = oc_realloc(s->lens, (k + 1) * sizeof *s->lens);
-		s->leaving = oc_realloc(s->leaving, (k + 1) * sizeof *s->leaving);
-		s->lens[k] = len;
-		s->leaving[k] = leaving;
-		s->len_n++;
-	}
-	for (uint32_t i = 0; i < it->word_n; i++) {
-		h = h * BASE + it->word[i];
-		if (i + 1 < len)
-			continue;
-		add_gram(s, gram_hash(h, len), item, i + 1 - len);
-		h -= it->word[i + 1 - len] * leaving;
-	}
-}
-
-static const uint64_t *words_of(struct decontaminate *s, struct oc_arena *a, struct oc_str text,
-                                uint32_t *n)
-{
-	struct oc_words words = oc_text_fold(a, oc_text_lower(a, text));
-
-	*n = words.n;
-	return oc_arena_dup(s->arena, words.hash, words.n * sizeof *words.hash);
-}
-
-static struct oc_str item_id(struct decontaminate *s, struct oc_row *row, uint64_t line)
-{
-	static const char *const names[] = {"id", "task_id", "question_id", "key"};
-	struct oc_str id;
-
-	for (size_t i = 0; row->root && i < sizeof names / sizeof *names; i++)
-		if (oc_row_field(row, oc_str(names[i]), &id) && id.len)
-			return oc_arena_str(s->arena, id);
-	return oc_arena_printf(s->arena, "%llu", (unsigned long long)line);
-}
-
-static int add_item(struct decontaminate *s, struct oc_str benchmark, uint64_t line,
-                    struct oc_str bytes, bool json, struct oc_arena *a, struct oc_err *err)
-{
-	struct oc_row row = {.raw = bytes, .arena = a};
-	struct item it = {.benchmark = benchmark};
-	struct oc_buf text = {0};
-	struct oc_str answer = {"", 0}, part;
-	yyjson_val *field;
-	size_t i, max;
-
-	if (json) {
-		if (oc_row_parse(&row, err))
-			return -1;
-		if (!row.root)
-			return oc_fail(err, OC_INPUT, s->name,
-			               "%.*s: line %llu is not a JSON object", OC_ARG(benchmark),
-			               (unsigned long long)line);
-		yyjson_arr_foreach(s->fields, i, max, field)
-		{
-			if (!oc_row_field(&row, oc_json_str(field), &part))
-				continue;
-			oc_buf_str(&text, part);
-			oc_buf_putc(&text, '\n');
-		}
-		if (!s->fields)
-			oc_buf_str(&text, oc_view_text(&row, (struct oc_str){"", 0}));
-		if (s->answer.len)
-			oc_row_field(&row, s->answer, &answer);
-	} else {
-		oc_buf_str(&text, bytes);
-	}
-	it.word = words_of(s, a, oc_buf_view(&text), &it.word_n);
-	it.answer = words_of(s, a, answer, &it.answer_n);
-	it.id = item_id(s, &row, line);
-	oc_buf_fini(&text);
-	if (it.word_n < s->least)
-		return 0;
-	if (s->item_n == s->item_cap) {
-		s->item_cap = s->item_cap ? 2 * s->item_cap : 256;
-		s->items = oc_realloc(s->items, s->item_cap * sizeof *s->items);
-	}
-	s->items[s->item_n] = it;
-	add_grams(s, &it, s->item_n++);
-	uint64_t held = oc_arena_used(s->arena) + s->gram_cap * sizeof *s->grams +
-	                s->slot_n * sizeof *s->slots + s->item_cap * sizeof *s->items;
-	if (s->memory && held > s->memory)
-		return oc_fail(err, OC_MISSING, s->name,
-		               "the index needs more than the %llu bytes this step may hold: raise "
-		               "`memory:` or name fewer files under `against:`",
-		               (unsigned long long)s->memory);
-	return 0;
-}
-
-static int add_file(struct decontaminate *s, const char *base_dir, struct oc_str name,
-                    struct oc_err *err)
-{
-	struct oc_buf path = {0}, bytes = {0};
-	struct oc_arena *a = oc_arena_new();
-	bool json = name.len > 6 && memcmp(name.p + name.len - 6, ".jsonl", 6) == 0;
-	struct oc_str benchmark = oc_arena_str(s->arena, name);
-	uint64_t line = 0;
-	int rc = -1;
-
-	if (base_dir && name.len && name.p[0] != '/')
-		oc_buf_printf(&path, "%s/", base_dir);
-	oc_buf_str(&path, name);
-	if (oc_file_read(oc_buf_cstr(&path), (size_t)1 << 30, &bytes, err))
-		goto out;
-	for (size_t at = 0; at < bytes.len;) {
-		const char *end = memchr(bytes.p + at, '\n', bytes.len - at);
-		size_t len = end ? (size_t)(end - bytes.p) - at : bytes.len - at;
-		struct oc_str text = oc_str_trim((struct oc_str){bytes.p + at, len});
-		at += len + 1;
-		line++;
-		if (text.len && add_item(s, benchmark, line, text, json, a, err))
-			goto out;
-		oc_arena_reset(a);
-	}
-	rc = 0;
-out:
-	oc_arena_free(a);
-	oc_buf_fini(&bytes);
-	oc_buf_fini(&path);
-	return rc;
+	return oc_str_is(name, "datatrove")    ? OC_LEAKS_DATATROVE
+	       : oc_str_is(name, "gpt3")       ? OC_LEAKS_GPT3
+	       : oc_str_is(name, "cosmopedia") ? OC_LEAKS_COSMOPEDIA
+	                                       : OC_LEAKS_OWN;
 }
 
 static int open_decontaminate(void **self, const struct oc_env *env, yyjson_val *opts,
@@ -333,33 +155,41 @@ static int open_decontaminate(void **self, const struct oc_env *env, yyjson_val 
 {
 	struct decontaminate *s = oc_zalloc(1, sizeof *s);
 	struct oc_str action = oc_json_get_str(opts, "action");
-	yyjson_val *file;
-	size_t i, max;
+	struct oc_leak_opts index = {
+		.rules = rules_of(oc_json_get_str(opts, "compat")),
+		.ngram = (uint32_t)oc_json_get_int(opts, "ngram", 13),
+		.max_items = (uint32_t)oc_json_get_int(opts, "max_items", 10),
+		.near = (uint32_t)oc_json_get_int(opts, "near", 50),
+		.least = (uint32_t)oc_json_get_int(opts, "least", 5),
+		.memory = env->memory,
+		.fields = oc_json_get(opts, "fields"),
+	};
 
 	s->name = oc_strdup(env->name);
+	s->ctx = env->ctx;
 	s->arena = oc_arena_new();
 	s->field = oc_arena_str(s->arena, oc_json_get_str(opts, "field"));
-	s->answer = oc_json_get_str(opts, "answer");
-	s->fields = oc_json_get(opts, "fields");
+	index.answer = oc_arena_str(s->arena, oc_json_get_str(opts, "answer"));
 	s->action = oc_str_is(action, "cut") ? CUT : oc_str_is(action, "report") ? REPORT : DROP;
-	s->ngram = (uint32_t)oc_json_get_int(opts, "ngram", 13);
-	s->max_items = (uint32_t)oc_json_get_int(opts, "max_items", 10);
-	s->near = (uint32_t)oc_json_get_int(opts, "near", 50);
-	s->least = (uint32_t)oc_json_get_int(opts, "least", 5);
-	s->memory = env->memory;
-	s->bits = oc_zalloc(BIT_N / 64, sizeof *s->bits);
-	grow_slots(s);
+	s->frequent = (uint32_t)oc_json_get_int(opts, "frequent", 0);
 	if (s->action == CUT && (!s->field.len || memchr(s->field.p, '.', s->field.len))) {
 		oc_fail(err, OC_PLAN, env->name,
 		        "`action: cut` needs `field:`, the top-level member to cut from");
 		goto fail;
 	}
-	yyjson_arr_foreach(oc_json_get(opts, "against"), i, max, file)
-	{
-		if (add_file(s, env->base_dir, oc_json_str(file), err))
-			goto fail;
+	if (s->action == CUT && index.rules == OC_LEAKS_DATATROVE) {
+		oc_fail(err, OC_PLAN, env->name,
+		        "datatrove's rule drops whole rows: there is no `action: cut` with it");
+		goto fail;
 	}
-	s->fields = NULL; /* the options live only as long as this call */
+	if (s->frequent && index.rules != OC_LEAKS_OWN) {
+		oc_fail(err, OC_PLAN, env->name,
+		        "the rules of others know no frequencies: leave out `frequent` or "
+		        "`compat`");
+		goto fail;
+	}
+	if (oc_leak_index_open(&s->index, env, oc_json_get(opts, "against"), &index, err))
+		goto fail;
 	*self = s;
 	return 0;
 fail:
@@ -367,130 +197,185 @@ fail:
 	return -1;
 }
 
-/* ---------------------------------------------------------------- scanning */
+/* ------------------------------------------------------------------ looking */
 
-/* Words [from, to) of the row stand in an item. */
-struct hit {
-	uint32_t from, to, item, items;
+static void *scratch_new(void *self)
+{
+	(void)self;
+	return oc_zalloc(1, sizeof(struct scratch));
+}
+
+static void scratch_free(void *scratch)
+{
+	struct scratch *t = scratch;
+
+	oc_leak_words_fini(&t->words);
+	oc_buf_fini(&t->hits);
+	oc_buf_fini(&t->record);
+	free(t);
+}
+
+/* cosmopedia: of the items that an n-gram nominates, those of which enough stands in the row. */
+static void only_overlapping(const struct decontaminate *s, struct scratch *t)
+{
+	struct oc_leak_hit *h = (void *)t->hits.p;
+	size_t n = t->hits.len / sizeof *h, kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+		while (k < i && h[k].item != h[i].item)
+			k++;
+		h[i].share = k < i && k < kept ? h[k].share
+		                               : oc_leak_overlap(oc_buf_view(&t->words.joined),
+		                                                 s->index.items[h[i].item].joined);
+		if (h[i].share > 0.5)
+			h[kept++] = h[i];
+	}
+	t->hits.len = kept * sizeof *h;
+}
+
+/* The hits of a row in the scratch; how many. */
+static uint32_t look(const struct decontaminate *s, struct scratch *t, struct oc_row *row,
+                     struct oc_str text)
+{
+	t->hits.len = 0;
+	oc_leak_words(&t->words, s->index.opts.rules, text, row->arena);
+	oc_leak_scan(&s->index, &t->words, &t->hits);
+	if (t->hits.len && s->index.opts.rules == OC_LEAKS_COSMOPEDIA)
+		only_overlapping(s, t);
+	return (uint32_t)(t->hits.len / sizeof(struct oc_leak_hit));
+}
+
+/* ------------------------------------------------------------------ deciding */
+
+static void say(const struct decontaminate *s, struct oc_row *row, struct oc_str text,
+                const struct note *n)
+{
+	static const enum oc_result results[] = {OC_FLAG, OC_CHANGED, OC_DROP};
+	const struct oc_leak_hit *h = &n->hits[oc_leak_longest(n->hits, n->hit_n)];
+	const struct oc_leak_item *it = &s->index.items[h->item];
+	bool simple = s->index.opts.rules == OC_LEAKS_DATATROVE;
+	size_t len = h->byte_len < 80 ? h->byte_len : 80;
+	struct oc_buf b = {0};
+
+	oc_buf_puts(&b, "{\"benchmark\":");
+	oc_buf_json(&b, s->index.names[it->benchmark]);
+	oc_buf_puts(&b, ",\"item\":");
+	oc_buf_json(&b, it->id);
+	oc_buf_printf(&b, ",\"words\":%u,\"of\":%u,\"items\":%u,\"hits\":%u,\"share\":%.4g",
+	              h->to - h->from, it->word_n, h->items, n->hit_n, h->share);
+	if (h->answer < 2)
+		oc_buf_puts(&b, h->answer ? ",\"answer\":true" : ",\"answer\":false");
+	/* datatrove's tokens are those of another text than the row's */
+	if (!simple) {
+		while (len && len < h->byte_len &&
+		       ((unsigned char)text.p[h->byte + len] & 0xC0) == 0x80)
+			len--;
+		oc_buf_printf(&b, ",\"row_at\":[%u,%u],\"text\":", h->byte, h->byte_len);
+		oc_buf_json(&b, (struct oc_str){text.p + h->byte, len});
+	} else {
+		oc_buf_printf(&b, ",\"simplified_at\":[%u,%u]", h->byte, h->byte_len);
+	}
+	oc_buf_putc(&b, '}');
+	if (s->index.opts.rules == OC_LEAKS_COSMOPEDIA)
+		oc_row_score(row, s->name, "contaminated", results[s->action], h->share, 0.5,
+		             oc_buf_view(&b));
+	else
+		oc_row_score(row, s->name, "contaminated", results[s->action], h->to - h->from,
+		             it->word_n < s->index.opts.ngram ? it->word_n : s->index.opts.ngram,
+		             oc_buf_view(&b));
+	oc_buf_fini(&b);
+}
+
+/* Bytes [from, to) go. */
+struct gone {
+	size_t from, to;
 };
 
-static bool answer_near(const struct decontaminate *s, const struct oc_words *w, struct hit h)
+static const char *walk(const char *p, const char *end, unsigned n)
 {
-	const struct item *it = &s->items[h.item];
-	uint32_t from = h.from > s->near ? h.from - s->near : 0, k;
-	uint64_t to = (uint64_t)h.to + s->near + it->answer_n;
-
-	if (to > w->n)
-		to = w->n;
-	for (uint64_t i = from; i + it->answer_n <= to; i++) {
-		if (i < h.to && i + it->answer_n > h.from)
-			continue; /* a word of the question is no answer */
-		for (k = 0; k < it->answer_n && w->hash[i + k] == it->answer[k]; k++)
-			;
-		if (k == it->answer_n)
-			return true;
-	}
-	return false;
-}
-
-/* The longest alignment of the row with an item through the n-gram at word `at`; to = 0: none. */
-static struct hit align(const struct decontaminate *s, const struct oc_words *w, uint32_t at,
-                        uint32_t len, const struct gram *g)
-{
-	struct hit best = {0};
-
-	if (g->item_n > s->max_items)
-		return best;
-	for (uint32_t items = g->item_n;; g = &s->grams[g->next]) {
-		const struct item *it = &s->items[g->item];
-		struct hit h = {at, at, g->item, items};
-		uint32_t i = g->at;
-		while (h.to < w->n && i < it->word_n && w->hash[h.to] == it->word[i]) {
-			h.to++;
-			i++;
-		}
-		i = g->at;
-		while (h.from && i && w->hash[h.from - 1] == it->word[i - 1]) {
-			h.from--;
-			i--;
-		}
-		if (h.to - at >= len && h.to - h.from > best.to - best.from &&
-		    (len >= s->ngram || !it->answer_n || answer_near(s, w, h)))
-			best = h;
-		if (g->next == UINT32_MAX)
-			return best;
-	}
-}
-
-static void scan(const struct decontaminate *s, const struct oc_words *w, uint32_t len,
-                 uint64_t leaving, struct oc_buf *hits)
-{
-	uint64_t h = 0;
-	uint32_t done = 0; /* n-grams that end here or before lie in the last hit */
-
-	for (uint32_t i = 0; i < w->n; i++) {
-		h = h * BASE + w->hash[i];
-		if (i + 1 < len)
-			continue;
-		uint64_t hash = gram_hash(h, len);
-		h -= w->hash[i + 1 - len] * leaving;
-		if (!marked(s->bits, hash) || i < done)
-			continue;
-		uint32_t slot = *slot_of(s, hash);
-		if (!slot)
-			continue;
-		struct hit found = align(s, w, i + 1 - len, len, &s->grams[slot - 1]);
-		if (!found.to)
-			continue;
-		oc_buf_add(hits, &found, sizeof found);
-		done = found.to;
-	}
-}
-
-static int by_place(const void *a, const void *b)
-{
-	const struct hit *x = a, *y = b;
-	if (x->from != y->from)
-		return x->from < y->from ? -1 : 1;
-	return (x->to > y->to) - (x->to < y->to);
-}
-
-/* Where byte `at` of the lower-cased text comes from. */
-static size_t raw_place(struct oc_arena *a, struct oc_str text, size_t at)
-{
-	const char *p = text.p, *end = text.p + text.len;
-	size_t lower = 0;
-
-	while (p < end && lower < at) {
-		const char *from = p;
-		if ((unsigned char)*p < 0x80) {
-			p++;
-			lower++;
-			continue;
-		}
+	while (n-- && p < end)
 		oc_utf8_next(&p, end);
-		lower += oc_text_lower(a, (struct oc_str){from, (size_t)(p - from)}).len;
-	}
-	return (size_t)(p - text.p);
+	return p;
 }
 
-static int cut(const struct decontaminate *s, struct oc_row *row, const struct oc_words *w,
-               const struct hit *hit, size_t n, struct oc_err *err)
+static const char *walk_back(const char *p, const char *begin, unsigned n)
 {
-	struct oc_str text = oc_view_text(row, s->field), lower = oc_view_lower(row, s->field);
-	struct oc_buf left = {0}, json = {0};
+	while (n-- && p > begin) {
+		p--;
+		while (p > begin && ((unsigned char)*p & 0xC0) == 0x80)
+			p--;
+	}
+	return p;
+}
+
+#define GPT3_WINDOW 200 /* characters cut on each side; pieces must be longer */
+#define GPT3_HITS   10  /* more n-grams than this: nothing stays */
+
+/* As EleutherAI's janitor: what is cut; false when nothing stays. */
+static bool gpt3_cut(const struct decontaminate *s, struct oc_str text, const struct note *n,
+                     struct oc_buf *gone)
+{
+	const char *end = text.p + text.len;
+	uint64_t grams = 0;
+	uint32_t last = 0, ngram = s->index.opts.ngram;
+	size_t clean = 0;
+
+	for (uint32_t i = 0; i < n->hit_n; i++) {
+		uint32_t from = n->hits[i].from, to = n->hits[i].to - ngram + 1;
+		if (from < last)
+			from = last;
+		grams += to > from ? to - from : 0;
+		last = to > last ? to : last;
+	}
+	if (grams > GPT3_HITS)
+		return false;
+	for (uint32_t i = 0; i < n->hit_n; i++) {
+		const struct oc_leak_hit *h = &n->hits[i];
+		const char *from = walk_back(text.p + h->byte, text.p, GPT3_WINDOW),
+			   *to = walk(text.p + h->byte + h->byte_len, end, GPT3_WINDOW);
+		struct gone g = {(size_t)(from - text.p), (size_t)(to - text.p)};
+		/* a piece that is not longer than the window goes, too */
+		if (g.from <= clean || walk(text.p + clean, from, GPT3_WINDOW) == from)
+			g.from = clean;
+		clean = g.to > clean ? g.to : clean;
+		oc_buf_add(gone, &g, sizeof g);
+	}
+	if (walk(text.p + clean, end, GPT3_WINDOW) == end) {
+		struct gone g = {clean, text.len};
+		oc_buf_add(gone, &g, sizeof g);
+	}
+	return true;
+}
+
+static int cut(const struct decontaminate *s, struct oc_row *row, struct oc_str text,
+               const struct note *n, struct oc_err *err)
+{
+	struct oc_buf left = {0}, json = {0}, gone = {0};
+	bool gpt3 = s->index.opts.rules == OC_LEAKS_GPT3;
 	size_t at = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		const struct oc_str *last = &w->word[hit[i].to - 1];
-		size_t from = raw_place(row->arena, text,
-		                        (size_t)(w->word[hit[i].from].p - lower.p)),
-		       to = raw_place(row->arena, text, (size_t)(last->p + last->len - lower.p));
-		if (from > at)
-			oc_buf_add(&left, text.p + at, from - at);
-		at = to > at ? to : at;
+	if (gpt3 && !gpt3_cut(s, text, n, &gone)) {
+		oc_row_reject(row, s->name, "too_dirty", OC_LIT(""));
+		goto out;
 	}
+	for (uint32_t i = 0; !gpt3 && i < n->hit_n; i++) {
+		struct gone g = {n->hits[i].byte, (size_t)n->hits[i].byte + n->hits[i].byte_len};
+		oc_buf_add(&gone, &g, sizeof g);
+	}
+	const struct gone *g = (const void *)gone.p;
+	for (size_t i = 0; i < gone.len / sizeof *g; i++) {
+		if (g[i].from > at) {
+			/* janitor's pieces are texts of their own */
+			if (gpt3 && left.len)
+				oc_buf_putc(&left, '\n');
+			oc_buf_add(&left, text.p + at, g[i].from - at);
+		}
+		at = g[i].to > at ? g[i].to : at;
+	}
+	if (gpt3 && left.len && at < text.len)
+		oc_buf_putc(&left, '\n');
 	oc_buf_add(&left, text.p + at, text.len - at);
 	if (!oc_str_trim(oc_buf_view(&left)).len) {
 		oc_row_reject(row, s->name, "nothing_left", OC_LIT(""));
@@ -499,84 +384,250 @@ static int cut(const struct decontaminate *s, struct oc_row *row, const struct o
 		rc = oc_row_set(row, s->field, oc_buf_view(&json), err);
 		oc_row_edited(row, oc_str(s->name), OC_LIT("cut what a benchmark holds"));
 	}
+out:
 	oc_buf_fini(&left);
 	oc_buf_fini(&json);
+	oc_buf_fini(&gone);
 	return rc;
 }
 
-static void say(const struct decontaminate *s, struct oc_row *row, const struct oc_words *w,
-                const struct hit *h, uint64_t hit_n)
+static int decide(const struct decontaminate *s, struct oc_row *row, const struct note *n,
+                  struct oc_err *err)
 {
-	static const enum oc_result results[] = {OC_FLAG, OC_CHANGED, OC_DROP};
-	struct oc_str text = oc_view_text(row, s->field), lower = oc_view_lower(row, s->field);
-	const struct item *it = &s->items[h->item];
-	const struct oc_str *last = &w->word[h->to - 1];
-	size_t from = raw_place(row->arena, text, (size_t)(w->word[h->from].p - lower.p)),
-	       to = raw_place(row->arena, text, (size_t)(last->p + last->len - lower.p));
-	size_t len = to - from < 80 ? to - from : 80;
-	struct oc_buf b = {0};
+	struct oc_str text = oc_view_text(row, s->field);
 
-	while (len && len < to - from && ((unsigned char)text.p[from + len] & 0xC0) == 0x80)
-		len--;
-	oc_buf_puts(&b, "{\"benchmark\":");
-	oc_buf_json(&b, it->benchmark);
-	oc_buf_puts(&b, ",\"item\":");
-	oc_buf_json(&b, it->id);
-	oc_buf_printf(&b, ",\"words\":%u,\"of\":%u,\"items\":%u,\"hits\":%llu,\"row_at\":[%zu,%zu]",
-	              h->to - h->from, it->word_n, h->items, (unsigned long long)hit_n, from,
-	              to - from);
-	oc_buf_puts(&b, ",\"text\":");
-	oc_buf_json(&b, (struct oc_str){text.p + from, len});
-	oc_buf_putc(&b, '}');
-	oc_row_score(row, s->name, "contaminated", results[s->action], h->to - h->from,
-	             it->word_n < s->ngram ? it->word_n : s->ngram, oc_buf_view(&b));
-	oc_buf_fini(&b);
+	say(s, row, text, n);
+	if (s->action == DROP)
+		row->fate = OC_REJECTED;
+	return s->action == CUT ? cut(s, row, text, n, err) : 0;
 }
 
-static int decide(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
+/* ------------------------------------------------------------ row after row */
+
+static int prepare(void *self, void *scratch, struct oc_row *row, void **note, struct oc_err *err)
 {
 	const struct decontaminate *s = self;
-	const struct oc_words *w = oc_view_fold(row, s->field);
-	struct oc_buf hits = {0};
-	int rc = 0;
+	struct scratch *t = scratch;
+	uint32_t n = look(s, t, row, oc_view_text(row, s->field));
 
-	(void)scratch;
-	for (uint32_t k = 0; k < s->len_n; k++)
-		scan(s, w, s->lens[k], s->leaving[k], &hits);
-	if (hits.len) {
-		struct hit *hit = (void *)hits.p;
-		size_t n = hits.len / sizeof *hit, best = 0;
-		qsort(hit, n, sizeof *hit, by_place);
-		for (size_t i = 1; i < n; i++)
-			if (hit[i].to - hit[i].from > hit[best].to - hit[best].from)
-				best = i;
-		say(s, row, w, &hit[best], n);
-		if (s->action == DROP)
-			row->fate = OC_REJECTED;
-		else if (s->action == CUT)
-			rc = cut(s, row, w, hit, n, err);
+	(void)err;
+	if (!n)
+		return 0;
+	struct note *made = oc_arena_alloc(row->arena, sizeof *made);
+	*made = (struct note){oc_arena_dup(row->arena, t->hits.p, t->hits.len), n};
+	*note = made;
+	return 0;
+}
+
+/* The rows of an ordered stage are counted as they come: their numbers may be those of the feed. */
+static void count(struct decontaminate *s, const char *record, size_t len)
+{
+	const char *p = record;
+	struct oc_leak_seen seen;
+
+	while (oc_leak_row_read(&p, record + len, &s->room, &seen)) {
+		seen.row.number = s->tally.row_n;
+		oc_leak_tally_add(&s->tally, &s->index, &seen);
 	}
-	oc_buf_fini(&hits);
+}
+
+static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *state,
+                   struct oc_err *err)
+{
+	struct decontaminate *s = self;
+	const struct note *n = note;
+	size_t before = state->len;
+
+	if (!n)
+		return 0;
+	oc_leak_row_write(state, row, oc_view_text(row, s->field), n->hits, n->hit_n);
+	count(s, state->p + before, state->len - before);
+	return decide(s, row, n, err);
+}
+
+static int restore(void *self, const char *state, size_t len, struct oc_err *err)
+{
+	(void)err;
+	count(self, state, len);
+	return 0;
+}
+
+static int facts(void *self, struct oc_buf *out, struct oc_err *err)
+{
+	struct decontaminate *s = self;
+
+	(void)err;
+	oc_leak_facts(&s->tally, &s->index, s->frequent, out);
+	return 0;
+}
+
+/* --------------------------------------------------------- with frequencies */
+
+static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf *out,
+                   struct oc_err *err)
+{
+	const struct decontaminate *s = self;
+	struct scratch *t = scratch;
+	struct oc_str text = oc_view_text(row, s->field);
+	uint32_t n = look(s, t, row, text);
+
+	(void)err;
+	if (n)
+		oc_leak_row_write(&out[0], row, text, (const void *)t->hits.p, n);
+	return 0;
+}
+
+/* The n-grams of a hit: their chains' first entries, one after the other from *at on. */
+static bool next_gram(const struct oc_leak_index *x, const struct oc_leak_hit *h, uint32_t *at,
+                      uint32_t *first)
+{
+	const struct oc_leak_item *it = &x->items[h->item];
+	uint32_t len = it->word_n < x->opts.ngram ? it->word_n : x->opts.ngram;
+
+	for (; *at < it->gram_n; (*at)++) {
+		const struct oc_leak_gram *g = &x->grams[it->gram + *at];
+		if (g->at < h->item_at || g->at + len > h->item_at + (h->to - h->from))
+			continue;
+		*first = g->first;
+		(*at)++;
+		return true;
+	}
+	return false;
+}
+
+static void count_grams(const struct decontaminate *s, const struct oc_leak_seen *seen,
+                        uint32_t *rows, uint64_t *last)
+{
+	for (uint32_t i = 0; i < seen->row.hit_n; i++)
+		for (uint32_t at = 0, g; next_gram(&s->index, &seen->hits[i], &at, &g);) {
+			rows[g] += last[g] != seen->row.number + 1;
+			last[g] = seen->row.number + 1;
+		}
+}
+
+static bool is_rare(const struct decontaminate *s, const struct oc_leak_hit *h,
+                    const uint32_t *rows)
+{
+	for (uint32_t at = 0, g; next_gram(&s->index, h, &at, &g);)
+		if (rows[g] <= s->frequent)
+			return true;
+	return false;
+}
+
+static int keep(struct decontaminate *s, const struct oc_leak_seen *seen, struct oc_err *err)
+{
+	struct place p = {seen->row.number, oc_spill_len(s->out, 0)};
+
+	if (oc_spill_add(s->out, 0, &seen->row, sizeof seen->row, err) ||
+	    oc_spill_add(s->out, 0, seen->hits, seen->row.hit_n * sizeof *seen->hits, err) ||
+	    oc_spill_add(s->out, 0, seen->key.p, seen->key.len, err) ||
+	    oc_spill_add(s->out, 0, seen->excerpt.p, seen->excerpt.len, err))
+		return -1;
+	return oc_spill_add(s->out, 1, &p, sizeof p, err);
+}
+
+static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
+{
+	struct decontaminate *s = self;
+	uint32_t *rows = oc_zalloc(s->index.gram_n + 1, sizeof *rows);
+	uint64_t *last = oc_zalloc(s->index.gram_n + 1, sizeof *last);
+	struct oc_str in, places;
+	struct oc_leak_seen seen;
+	int rc = -1;
+
+	oc_spill_close(s->out);
+	s->out = oc_spill_open(s->ctx, oc_spill_dir(spill), "decontaminate.out", 2,
+	                       oc_spill_memory(spill) / 16, err);
+	if (!s->out || oc_spill_map(spill, 0, &in, err))
+		goto out;
+	for (const char *p = in.p; oc_leak_row_read(&p, in.p + in.len, &s->room, &seen);)
+		count_grams(s, &seen, rows, last);
+	for (const char *p = in.p; oc_leak_row_read(&p, in.p + in.len, &s->room, &seen);) {
+		struct oc_leak_hit *h = (void *)s->room.p;
+		uint32_t n = 0;
+		for (uint32_t i = 0; i < seen.row.hit_n; i++)
+			if (is_rare(s, &h[i], rows))
+				h[n++] = h[i];
+			else
+				s->tally.frequent_n++;
+		seen.row.hit_n = n;
+		if (!n)
+			continue;
+		if (keep(s, &seen, err))
+			goto out;
+	}
+	if (oc_spill_map(s->out, 0, &s->records, err) || oc_spill_map(s->out, 1, &places, err))
+		goto out;
+	s->places = (const void *)places.p;
+	s->place_n = places.len / sizeof *s->places;
+	for (const char *p = s->records.p, *end = p + s->records.len;
+	     oc_leak_row_read(&p, end, &s->room, &seen);)
+		oc_leak_tally_add(&s->tally, &s->index, &seen);
+	rc = 0;
+out:
+	free(rows);
+	free(last);
 	return rc;
 }
+
+static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
+{
+	const struct decontaminate *s = self;
+	struct scratch *t = scratch;
+	uint64_t low = 0, high = s->place_n;
+	struct oc_leak_seen seen;
+
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (s->places[middle].number < row->number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low == s->place_n || s->places[low].number != row->number)
+		return 0;
+	const char *p = s->records.p + s->places[low].at;
+	if (!oc_leak_row_read(&p, s->records.p + s->records.len, &t->record, &seen))
+		return oc_fail(err, OC_INTERNAL, s->name, "a row's record is cut off");
+	struct note n = {seen.hits, seen.row.hit_n};
+	return decide(s, row, &n, err);
+}
+
+/* -------------------------------------------------------------- definitions */
+
+static const struct oc_stage_def with_frequencies;
+
+static const struct oc_stage_def *as(yyjson_val *opts)
+{
+	extern const struct oc_stage_def oc_stage_decontaminate;
+	return oc_json_get_int(opts, "frequent", 0) ? &with_frequencies : &oc_stage_decontaminate;
+}
+
+#define DECONTAMINATE                                                                              \
+	.size = sizeof(struct oc_stage_def), .name = "decontaminate",                              \
+	.help = "report, cut or drop rows that hold items of benchmark files",                     \
+	.doc = "Finds every run of `ngram` words (lower-cased, punctuation aside) that a row "     \
+	       "shares with an item of the files under `against`, aligned with the item word by "  \
+	       "word: `Natalia sold clips to 48 of her friends...` in a web page. Runs that "      \
+	       "stand "                                                                            \
+	       "in many items are templates and make no hit; with `frequent`, so are those that "  \
+	       "stand in many rows. An item shorter than `ngram` words is looked for as a whole, " \
+	       "with its answer near by when `answer` names one. Rejects as `contaminated`; the "  \
+	       "evidence is the file, the item, the words, their share of the item and where "     \
+	       "they "                                                                             \
+	       "stand. After a cut: `nothing_left`, `too_dirty`. Cost: one pass, the benchmarks' " \
+	       "n-grams in memory. The rules of datatrove, of GPT-3 and of cosmopedia: `compat`, " \
+	       "doc/compat.md.",                                                                   \
+	.options = options, .open = open_decontaminate, .close = close_decontaminate,              \
+	.scratch_new = scratch_new, .scratch_free = scratch_free, .as = as, .facts = facts
 
 extern const struct oc_stage_def oc_stage_decontaminate;
 const struct oc_stage_def oc_stage_decontaminate = {
-	.size = sizeof(struct oc_stage_def),
-	.name = "decontaminate",
-	.help = "report, cut or drop rows that hold items of benchmark files",
-	.doc = "Finds every run of `ngram` words (lower-cased, punctuation aside) that a row "
-	       "shares "
-	       "with an item of the files under `against`, aligned with the item word by word. "
-	       "Runs "
-	       "that stand in many items are templates and make no hit; an item shorter than "
-	       "`ngram` words is looked for as a whole, with its answer near by when `answer` "
-	       "names "
-	       "one. Rejects as `contaminated`; the evidence is the file, the item, the words and "
-	       "where they stand. After a cut: `nothing_left`.",
-	.kind = OC_STAGE_ROW,
-	.options = options,
-	.open = open_decontaminate,
-	.close = close_decontaminate,
-	.row = decide,
+	DECONTAMINATE,      .kind = OC_STAGE_ORDERED, .prepare = prepare,
+	.ordered = ordered, .restore = restore,
+};
+
+static const struct oc_stage_def with_frequencies = {
+	DECONTAMINATE,      .kind = OC_STAGE_WHOLE, .stream_n = 1,
+	.observe = observe, .resolve = resolve,     .apply = apply,
 };

@@ -410,6 +410,8 @@ static int read_stage(struct reader *r, yyjson_val *at, struct oc_str part, yyjs
 	snprintf(what, sizeof what, "stage %s", s->part);
 	if (reader_resolve(r, oc_stage_common, s->def->options, given, what, common, &s->opts) < 0)
 		return -1;
+	if (s->def->as)
+		s->def = s->def->as(s->opts);
 	struct oc_str on = oc_json_get_str(*common, "on");
 	s->on = oc_str_is(on, "real") ? OC_ON_REAL : oc_str_is(on, "made") ? OC_ON_MADE : OC_ON_ALL;
 	return 0;

@@ -101,6 +101,8 @@ int oc_job_step_read(struct oc_arena *a, const char *text, struct oc_job_step *s
 		return -1;
 	step->name = step->def->name;
 	step->opts = oc_opts_resolve(a, step->def->options, given, what, NULL, NULL, err);
+	if (step->opts && step->def->as)
+		step->def = step->def->as(step->opts);
 	if (!step->opts && err->code == OC_PLAN)
 		err->code = OC_USAGE;
 	return step->opts ? 0 : -1;

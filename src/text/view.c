@@ -284,12 +284,10 @@ static bool is_ideograph(uint32_t c)
 	       (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x3FFFF);
 }
 
-enum part { BREAK, PART, ALONE };
-
-static enum part part_of(uint32_t c)
+enum oc_word_part oc_word_part(uint32_t c)
 {
 	if (c < 0x80)
-		return is_alnum((unsigned char)c) ? PART : BREAK;
+		return is_alnum((unsigned char)c) ? OC_WORD_PART : OC_WORD_BREAK;
 	switch (utf8proc_category((utf8proc_int32_t)c)) {
 	case UTF8PROC_CATEGORY_LU:
 	case UTF8PROC_CATEGORY_LL:
@@ -298,11 +296,11 @@ static enum part part_of(uint32_t c)
 	case UTF8PROC_CATEGORY_LO:
 	case UTF8PROC_CATEGORY_ND:
 	case UTF8PROC_CATEGORY_NL:
-	case UTF8PROC_CATEGORY_NO: return is_ideograph(c) ? ALONE : PART;
+	case UTF8PROC_CATEGORY_NO: return is_ideograph(c) ? OC_WORD_ALONE : OC_WORD_PART;
 	case UTF8PROC_CATEGORY_MN:
 	case UTF8PROC_CATEGORY_MC:
-	case UTF8PROC_CATEGORY_ME: return PART;
-	default: return BREAK;
+	case UTF8PROC_CATEGORY_ME: return OC_WORD_PART;
+	default: return OC_WORD_BREAK;
 	}
 }
 
@@ -320,15 +318,15 @@ struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower)
 			continue;
 		}
 		uint32_t c = (unsigned char)*p < 0x80 ? (unsigned char)*p++ : oc_utf8_next(&p, end);
-		enum part part = part_of(c);
-		if (part == PART) {
+		enum oc_word_part part = oc_word_part(c);
+		if (part == OC_WORD_PART) {
 			start = start ? start : from;
 			continue;
 		}
 		if (start)
 			list_add(&l, start, from);
 		start = NULL;
-		if (part == ALONE)
+		if (part == OC_WORD_ALONE)
 			list_add(&l, from, p);
 	}
 	if (start)

@@ -52,6 +52,10 @@ struct oc_words oc_text_words(struct oc_arena *a, struct oc_str text);
 uint32_t oc_text_word_count(struct oc_str text); /* of oc_text_words, without the list */
 struct oc_words oc_text_rouge(struct oc_arena *a, struct oc_str lower);
 struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower);
+/* What a lower-cased code point is to oc_text_fold: between words, part of one, or one by itself.
+ */
+enum oc_word_part { OC_WORD_BREAK, OC_WORD_PART, OC_WORD_ALONE };
+enum oc_word_part oc_word_part(uint32_t c);
 bool oc_is_space(uint32_t c); /* Python's str.isspace for one code point */
 
 static inline bool oc_is_space_ascii(unsigned char c)

@@ -1,0 +1,64 @@
+#!/bin/bash
+# plans/decontaminate.yaml says what it should of each row, at any number of threads and with its
+# input cut into several files; benchmarks are read from every kind of file.
+set -u
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+fail() { echo "decontaminate.sh: $*"; exit 1; }
+
+cp -r "$ROOT/plans/data" "$ROOT/plans/decontaminate.yaml" .
+"$OUTCROSS" run decontaminate.yaml -o r -q >/dev/null 2>err || fail "run: $(cat err)"
+python3 - <<'PY' || fail "verdicts"
+import glob, json, subprocess
+lines = lambda p: subprocess.run("zstdcat -f " + p, shell=True, capture_output=True, check=True).stdout.decode().splitlines()
+gone = {}
+for line in lines("r/rejected*"):
+    row = json.loads(line)
+    gone[row["lineage"]["id"]] = row["lineage"]["verdicts"][-1]["evidence"]
+assert sorted(gone) == ["w0", "w1", "w2", "w3", "w5"], gone
+assert [gone[k]["item"] for k in sorted(gone)] == ["q1", "q2", "q3", "q4", "q5"]
+assert gone["w1"]["answer"] and gone["w3"]["answer"] and not gone["w0"]["answer"]
+texts = {r["id"]: r["text"].encode() for r in map(json.loads, open("data/web.jsonl"))}
+for k, e in gone.items():
+    at, n = e["row_at"]
+    assert texts[k][at:at + n].decode().startswith(e["text"]), e
+report = json.load(open("r/report.json"))
+said = json.dumps(report)
+assert "Leaks by benchmark" in said and "taken for templates" in said
+PY
+
+# all rows in two files, and other numbers of threads: the same rows fall, the same bytes stay
+head -7 data/web.jsonl >data/web-a.jsonl && tail -n +8 data/web.jsonl >data/web-b.jsonl
+sed 's|path: data/web.jsonl|path: [data/web-a.jsonl, data/web-b.jsonl]|' decontaminate.yaml >split.yaml
+"$OUTCROSS" run split.yaml -o s -q -j 1 >/dev/null 2>err || fail "split: $(cat err)"
+cmp r/out/data/* s/out/data/* || fail "two files give other rows"
+
+# every kind of benchmark file
+gzip -c data/quiz.jsonl >quiz.jsonl.gz
+zstd -qc data/quiz.jsonl >quiz.jsonl.zst
+python3 - <<'PY'
+import csv, json
+rows = [json.loads(l) for l in open("data/quiz.jsonl")]
+json.dump(rows, open("quiz.json", "w"))
+with open("quiz.csv", "w", newline="") as f:
+    w = csv.DictWriter(f, rows[0])
+    w.writeheader()
+    w.writerows(rows)
+with open("quiz.txt", "w") as f:
+    f.writelines(r["question"] + "\n" for r in rows)
+PY
+for f in data/quiz.jsonl quiz.jsonl.gz quiz.jsonl.zst quiz.json quiz.csv quiz.txt; do
+	"$OUTCROSS" curate data/web.jsonl --do "decontaminate: {against: [$f], fields: [question]}" \
+		-o "kept" --force 2>err || fail "$f: $(cat err)"
+	md5sum <kept
+done | sort -u | wc -l | grep -qx 1 || fail "the kind of the benchmark's file changes the rows"
+
+# what cannot be
+try() { "$OUTCROSS" curate data/web.jsonl --do "decontaminate: {$1}" -o kept --force 2>err && fail "$1"; grep -q "$2" err || fail "$1: $(cat err)"; }
+try 'against: [none.jsonl]' none.jsonl
+try 'against: [quiz.txt], compat: datatrove, action: cut, field: text' 'no `action: cut`'
+try 'against: [quiz.txt], compat: gpt3, frequent: 3' frequencies
+mv quiz.txt quiz.jsonl
+try 'against: [quiz.jsonl]' 'quiz.jsonl'
+exit 0
