@@ -23,6 +23,7 @@
 	X(novelty)                                                                                 \
 	X(perplexity)                                                                              \
 	X(pii)                                                                                     \
+	X(quality)                                                                                 \
 	X(sample)                                                                                  \
 	X(schema)                                                                                  \
 	X(sort)                                                                                    \
@@ -38,7 +39,7 @@
 	X(openai)
 
 /* What `outcross train` makes, for stages to use. */
-#define OC_TRAINERS(X) X(perplexity)
+#define OC_TRAINERS(X) X(perplexity) X(quality)
 
 #define DECLARE_STAGE(name)   extern const struct oc_stage_def oc_stage_##name;
 #define DECLARE_SOURCE(name)  extern const struct oc_source_def oc_source_##name;
