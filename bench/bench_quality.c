@@ -68,8 +68,7 @@ int main(int argc, char **argv)
 		size_t k;
 		struct oc_str doc = {text.p + at[t.n], at[t.n + 1] - at[t.n]};
 		oc_arena_reset(a);
-		oc_linear_features(&m.shape, doc, a, &id, &k);
-		k = oc_linear_distinct(id, k, seen);
+		oc_linear_features(&m.shape, doc, a, seen, &id, &k);
 		oc_buf_add(&ids, id, k * sizeof *id);
 		t.start[t.n + 1] = t.start[t.n] + k;
 		t.good[t.n] = t.n % 2;
@@ -93,8 +92,7 @@ int main(int argc, char **argv)
 			size_t k;
 			struct oc_str doc = {text.p + at[i], at[i + 1] - at[i]};
 			oc_arena_reset(a);
-			oc_linear_features(&m.shape, doc, a, &id, &k);
-			k = oc_linear_distinct(id, k, seen);
+			oc_linear_features(&m.shape, doc, a, seen, &id, &k);
 			good += (oc_linear_score(&m, id, k) > 0) == (i % 2);
 		}
 		took = cpu_now() - start;

@@ -102,8 +102,7 @@ static int judge(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	size_t n;
 
 	oc_arena_reset(t->arena);
-	oc_linear_features(&s->model->shape, text, t->arena, &id, &n);
-	n = oc_linear_distinct(id, n, t->seen);
+	oc_linear_features(&s->model->shape, text, t->arena, t->seen, &id, &n);
 	if (!n) {
 		oc_row_score(row, s->name, "empty", s->min > 0 ? OC_DROP : OC_KEEP, 0, s->min,
 		             (struct oc_str){NULL, 0});

@@ -10,6 +10,8 @@
 #include "stat/auc.h"
 #include "text/view.h"
 
+#define LONG (256u << 10) /* bytes */
+
 struct note {
 	uint32_t *id;
 	size_t n;
@@ -41,7 +43,10 @@ static void *parse(void *user, struct oc_row *row)
 	struct oc_str text = oc_view_text(row, g->field);
 
 	note->hash = oc_hash64(text.p, text.len, g->train->seed);
-	oc_linear_features(&g->shape, text, row->arena, &note->id, &note->n);
+	/* in a long text most features repeat */
+	uint64_t *seen = text.len > LONG ? oc_zalloc(1, oc_linear_seen_bytes(&g->shape)) : NULL;
+	oc_linear_features(&g->shape, text, row->arena, seen, &note->id, &note->n);
+	free(seen);
 	return note;
 }
 

@@ -29,18 +29,27 @@ static int class_of(unsigned c)
 struct ids {
 	struct oc_arena *arena;
 	uint32_t *id, shift;
+	uint64_t *seen; /* NULL: repetitions stay */
 	size_t n, cap;
 };
 
 static inline void put(struct ids *o, uint64_t hash)
 {
+	uint32_t id = (uint32_t)(hash * SPREAD >> o->shift);
+
+	if (o->seen) {
+		uint64_t bit = (uint64_t)1 << (id & 63), *word = &o->seen[id >> 6];
+		if (*word & bit)
+			return;
+		*word |= bit;
+	}
 	if (o->n == o->cap) {
 		size_t cap = o->cap ? 2 * o->cap : 1024;
 		o->id = oc_arena_resize(o->arena, o->id, o->cap * sizeof *o->id,
 		                        cap * sizeof *o->id);
 		o->cap = cap;
 	}
-	o->id[o->n++] = (uint32_t)(hash * SPREAD >> o->shift);
+	o->id[o->n++] = id;
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)
@@ -123,14 +132,16 @@ static void chars(struct ids *o, const struct oc_linear_shape *s, struct oc_str 
 }
 
 void oc_linear_features(const struct oc_linear_shape *s, struct oc_str text, struct oc_arena *a,
-                        uint32_t **id, size_t *n)
+                        uint64_t *seen, uint32_t **id, size_t *n)
 {
-	struct ids o = {.arena = a, .shift = 64 - s->bits};
+	struct ids o = {.arena = a, .shift = 64 - s->bits, .seen = seen};
 
 	if (s->words)
 		words(&o, s, text);
 	if (s->chars_max)
 		chars(&o, s, text);
+	for (size_t i = 0; seen && i < o.n; i++)
+		seen[o.id[i] >> 6] = 0;
 	*id = o.id;
 	*n = o.n;
 }

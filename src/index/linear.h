@@ -31,13 +31,13 @@ struct oc_linear {
 };
 
 /*
- * Appends the features of a text, as they come, repetitions included, to the arena slice *id of
- * *n with room *cap (grown in place when it is the arena's newest). O(bytes).
+ * The features of a text, in the arena, in order of first appearance: each once with `seen` (2^bits
+ * zero bits, zero again afterwards), as often as they come with NULL. O(bytes); memory 4 bytes a
+ * feature.
  */
 void oc_linear_features(const struct oc_linear_shape *s, struct oc_str text, struct oc_arena *a,
-                        uint32_t **id, size_t *n);
-/* Leaves each feature once, in order of first appearance. `seen`: 2^bits zero bits, zero again
- * afterwards. Returns how many. */
+                        uint64_t *seen, uint32_t **id, size_t *n);
+/* Leaves each feature once. Returns how many. */
 size_t oc_linear_distinct(uint32_t *id, size_t n, uint64_t *seen);
 size_t oc_linear_seen_bytes(const struct oc_linear_shape *s);
 

@@ -63,10 +63,10 @@ static size_t local_start(const struct oc_pii_scan *s, size_t i, size_t floor)
 /* Ends of names that are files or members of programs, not domains. */
 static bool is_no_domain(struct oc_str end)
 {
-	static const char *const ends[] = {"png",  "jpg", "jpeg", "gif",   "svg",  "webp", "bmp",
-	                                   "ico",  "css", "js",   "html",  "json", "txt",  "xml",
-	                                   "yaml", "yml", "data", "shape", "mean", "pdf",  "tgz",
-	                                   "tar",  "gz",  "min",  "mjs",   "tsx",  "jsx"};
+	static const char *const ends[] = {
+		"png",  "jpg",  "jpeg", "gif", "svg",  "webp", "bmp",    "ico",   "css",  "js",
+		"html", "json", "txt",  "xml", "yaml", "yml",  "data",   "shape", "mean", "pdf",
+		"tgz",  "tar",  "gz",   "min", "mjs",  "po",   "header", "tsx",   "jsx"};
 	char low[8];
 
 	if (end.len >= sizeof low)
