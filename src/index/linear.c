@@ -37,19 +37,20 @@ static inline void put(struct ids *o, uint64_t hash)
 {
 	uint32_t id = (uint32_t)(hash * SPREAD >> o->shift);
 
-	if (o->seen) {
-		uint64_t bit = (uint64_t)1 << (id & 63), *word = &o->seen[id >> 6];
-		if (*word & bit)
-			return;
-		*word |= bit;
-	}
 	if (o->n == o->cap) {
 		size_t cap = o->cap ? 2 * o->cap : 1024;
 		o->id = oc_arena_resize(o->arena, o->id, o->cap * sizeof *o->id,
 		                        cap * sizeof *o->id);
 		o->cap = cap;
 	}
-	o->id[o->n++] = id;
+	o->id[o->n] = id;
+	if (o->seen) { /* no jump on the bit: what repeats cannot be foretold */
+		uint64_t bit = (uint64_t)1 << (id & 63), *word = &o->seen[id >> 6];
+		o->n += !(*word & bit);
+		*word |= bit;
+	} else {
+		o->n++;
+	}
 }
 
 static uint64_t mix(uint64_t h, uint64_t v)
