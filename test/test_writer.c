@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "feed.h"
+#include "pipe/behind.h"
 #include "pipe/writer.h"
 #include "pipe/writer_csv.h"
 #include "pipe/zframes.h"
@@ -119,6 +120,66 @@ static void abandoned_leaves_nothing(void **state)
 	assert_int_equal(err.code, OC_IO);
 }
 
+static struct oc_buf noise(size_t len)
+{
+	struct oc_buf b = {0};
+	struct oc_rng rng;
+	struct oc_draws d;
+
+	oc_rng_init(&rng, 1, "test_writer");
+	oc_draws_init(&d, &rng, 0);
+	while (b.len < len)
+		oc_buf_printf(&b, "{\"v\":%llu}\n", (unsigned long long)oc_draw_below(&d, 100000));
+	b.len = len;
+	return b;
+}
+
+/* Files of no, one and many chunks, with an odd end, added in steps of any size. */
+static void written_behind(void **state)
+{
+	static const size_t lens[] = {0, 1, 4096, 1 << 20, (1 << 20) + 4097, 7654321};
+	static const size_t steps[] = {1000, 300000, 5000000};
+	struct oc_buf text = noise(7654321);
+	struct oc_err err = {0};
+	struct oc_behind *b;
+	char path[4200];
+
+	(void)state;
+	snprintf(path, sizeof path, "%s/behind", feed_dir());
+	for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++)
+		for (size_t k = 0; k < sizeof steps / sizeof steps[0]; k++) {
+			assert_int_equal(oc_behind_open(&b, path, &err), 0);
+			for (size_t at = 0, n; at < lens[i]; at += n) {
+				n = lens[i] - at < steps[k] ? lens[i] - at : steps[k];
+				assert_int_equal(oc_behind_add(b, text.p + at, n, &err), 0);
+			}
+			if (k)
+				oc_behind_end(b);
+			assert_int_equal(oc_behind_close(b, &err), 0);
+			struct oc_buf got = feed_get("behind");
+			assert_int_equal(got.len, lens[i]);
+			assert_memory_equal(got.p, text.p, got.len);
+			oc_buf_fini(&got);
+		}
+	assert_int_equal(oc_behind_open(&b, path, &err), 0);
+	assert_int_equal(oc_behind_add(b, text.p, text.len, &err), 0);
+	oc_behind_abandon(b);
+	/* A full disk is told, by the latest when the file is closed. */
+	for (size_t len = 100; len <= text.len; len += text.len - 100) {
+		assert_int_equal(oc_behind_open(&b, "/dev/full", &err), 0);
+		int rc = oc_behind_add(b, text.p, len, &err);
+		if (rc)
+			oc_behind_abandon(b);
+		else
+			rc = oc_behind_close(b, &err);
+		assert_int_equal(rc, -1);
+		assert_int_equal(err.code, OC_IO);
+		assert_non_null(strstr(err.msg, "free some space"));
+		err = (struct oc_err){0};
+	}
+	oc_buf_fini(&text);
+}
+
 static void csv_lines(void **state)
 {
 	static const struct oc_str names[] = {{"a", 1}, {"b,c", 3}, {"d", 1}};
@@ -143,20 +204,6 @@ static void csv_lines(void **state)
 }
 
 /* ------------------------------------------------------------------ zframes */
-
-static struct oc_buf noise(size_t len)
-{
-	struct oc_buf b = {0};
-	struct oc_rng rng;
-	struct oc_draws d;
-
-	oc_rng_init(&rng, 1, "test_writer");
-	oc_draws_init(&d, &rng, 0);
-	while (b.len < len)
-		oc_buf_printf(&b, "{\"v\":%llu}\n", (unsigned long long)oc_draw_below(&d, 100000));
-	b.len = len;
-	return b;
-}
 
 static struct oc_buf packed(struct oc_str text, size_t step)
 {
@@ -286,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shards_appear_when_whole),
 		cmocka_unit_test(abandoned_leaves_nothing),
+		cmocka_unit_test(written_behind),
 		cmocka_unit_test(csv_lines),
 		cmocka_unit_test(frames_are_cut_by_position),
 		cmocka_unit_test(damage_is_found),

@@ -1,6 +1,5 @@
 #include "pipe/writer.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,11 +7,8 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "pipe/behind.h"
 #include "pipe/writer_parquet.h"
-
-/* So much is handed to the disk at once, while the next rows are made: when the shard ends, its
- * fsync finds little to do. */
-#define AHEAD ((uint64_t)8 << 20)
 
 enum side { DATA, LINEAGE, SIDE_N };
 
@@ -21,13 +17,10 @@ static const char *const folders[] = {"data", "lineage"};
 struct oc_writer {
 	char dir[PATH_MAX];
 	char split[64];
-	struct {
-		int fd;
-		uint64_t bytes, started; /* written; of these, on their way to the disk */
-	} file[SIDE_N];                  /* of the open shard */
-	unsigned shards;                 /* begun so far */
-	bool open;
-	bool parquet; /* the data is */
+	struct oc_behind *file[SIDE_N]; /* of the open shard, or NULL */
+	unsigned shards;                /* begun so far */
+	uint64_t bytes;                 /* of data in the open shard */
+	bool parquet;                   /* the data is */
 };
 
 static const char *tmp_path(const struct oc_writer *w, enum side side, unsigned shard,
@@ -60,78 +53,46 @@ static int shard_open(struct oc_writer *w, struct oc_err *err)
 {
 	char path[PATH_MAX];
 
-	for (enum side s = DATA; s < SIDE_N; s++) {
-		int fd = open(tmp_path(w, s, w->shards, path),
-		              O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-		if (fd < 0) {
-			oc_fail_errno(err, path, "cannot create");
-			if (s == LINEAGE)
-				close(w->file[DATA].fd);
+	for (enum side s = DATA; s < SIDE_N; s++)
+		if (oc_behind_open(&w->file[s], tmp_path(w, s, w->shards, path), err)) {
+			oc_behind_abandon(w->file[DATA]);
+			w->file[DATA] = NULL;
 			return -1;
 		}
-		w->file[s].fd = fd;
-		w->file[s].bytes = w->file[s].started = 0;
-	}
-	w->open = true;
 	w->shards++;
+	w->bytes = 0;
 	return 0;
 }
 
-/* A hint: what goes wrong here, fsync says. */
-static void start_writing(struct oc_writer *w, enum side s)
+static int shard_close(struct oc_writer *w, struct oc_err *err)
 {
-#ifdef __linux__
-	uint64_t from = w->file[s].started, to = w->file[s].bytes;
-
-	sync_file_range(w->file[s].fd, (off_t)from, (off_t)(to - from), SYNC_FILE_RANGE_WRITE);
-#endif
-	w->file[s].started = w->file[s].bytes;
-}
-
-static int shard_close(struct oc_writer *w, bool sync, struct oc_err *err)
-{
-	char path[PATH_MAX];
 	int rc = 0;
 
-	if (!w->open)
+	if (!w->file[DATA])
 		return 0;
-	w->open = false;
-	for (enum side s = DATA; sync && s < SIDE_N; s++)
-		start_writing(w, s);
+	for (enum side s = DATA; s < SIDE_N; s++)
+		oc_behind_end(w->file[s]);
 	for (enum side s = DATA; s < SIDE_N; s++) {
-		tmp_path(w, s, w->shards - 1, path);
-		if (sync && !rc && fsync(w->file[s].fd))
-			rc = oc_fail_errno(err, path, "cannot sync");
-		if (close(w->file[s].fd) && !rc && sync)
-			rc = oc_fail_errno(err, path, "cannot close");
+		if (oc_behind_close(w->file[s], err))
+			rc = -1;
+		w->file[s] = NULL;
 	}
 	return rc;
-}
-
-static int add(struct oc_writer *w, enum side s, struct oc_str bytes, struct oc_err *err)
-{
-	char path[PATH_MAX];
-
-	if (oc_write_all(w->file[s].fd, bytes.p, bytes.len, tmp_path(w, s, w->shards - 1, path),
-	                 err))
-		return -1;
-	w->file[s].bytes += bytes.len;
-	if (w->file[s].bytes - w->file[s].started >= AHEAD)
-		start_writing(w, s);
-	return 0;
 }
 
 int oc_writer_add(struct oc_writer *w, const struct oc_str *data, size_t data_n,
                   struct oc_str lineage, struct oc_err *err)
 {
-	if (w->open && w->file[DATA].bytes >= OC_SHARD_BYTES && shard_close(w, true, err))
+	if (w->file[DATA] && w->bytes >= OC_SHARD_BYTES && shard_close(w, err))
 		return -1;
-	if (!w->open && shard_open(w, err))
+	if (!w->file[DATA] && shard_open(w, err))
 		return -1;
-	for (size_t i = 0; i < data_n; i++)
-		if (add(w, DATA, data[i], err))
+	for (size_t i = 0; i < data_n; i++) {
+		w->bytes += data[i].len;
+		if (oc_behind_add(w->file[DATA], data[i].p, data[i].len, err))
 			return -1;
-	return add(w, LINEAGE, lineage, err);
+	}
+	return oc_behind_add(w->file[LINEAGE], lineage.p, lineage.len, err);
 }
 
 /* Makes Parquet of the shards of all splits; the temporary names stay. */
@@ -142,7 +103,7 @@ static int convert(struct oc_writer **w, unsigned n, struct oc_ctx *ctx,
 	unsigned at = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (shard_close(w[i], true, err))
+		if (shard_close(w[i], err))
 			return -1;
 		for (unsigned s = 0; s < w[i]->shards; s++, at++) {
 			struct oc_buf made = {0};
@@ -198,7 +159,7 @@ static int name_shards(struct oc_writer *w, struct oc_err *err)
 
 int oc_writer_close(struct oc_writer *w, struct oc_err *err)
 {
-	int rc = shard_close(w, true, err);
+	int rc = shard_close(w, err);
 
 	if (!rc)
 		rc = name_shards(w, err);
@@ -211,12 +172,12 @@ int oc_writer_close(struct oc_writer *w, struct oc_err *err)
 
 void oc_writer_abandon(struct oc_writer *w)
 {
-	struct oc_err ignored = {.code = OC_IO};
 	char path[PATH_MAX];
 
 	if (!w)
 		return;
-	shard_close(w, false, &ignored);
+	for (enum side s = DATA; s < SIDE_N; s++)
+		oc_behind_abandon(w->file[s]);
 	for (unsigned i = 0; i < w->shards; i++)
 		for (enum side s = DATA; s < SIDE_N; s++)
 			unlink(tmp_path(w, s, i, path));

@@ -16,8 +16,8 @@ struct oc_writer;
 
 int oc_writer_open(struct oc_writer **w, const char *out_dir, const char *split,
                    struct oc_err *err);
-/* Whole lines, equally many of both; those of the data in pieces, which are copied nowhere before
- * write(2). What a call brings comes into one shard. */
+/* Whole lines, equally many of both; those of the data in pieces. What a call brings comes into one
+ * shard. What went wrong with earlier bytes may be told here or by close. */
 int oc_writer_add(struct oc_writer *w, const struct oc_str *data, size_t data_n,
                   struct oc_str lineage, struct oc_err *err);
 /*

@@ -10,6 +10,7 @@
 #define BIN_N       24 /* lengths in words: 0, 1, 2-3, 4-5, 6-7, 8-11, ... two bins an octave */
 #define EXAMPLE_N   20
 #define LICENCE_MAX 64
+#define STRIPE_N    16 /* of counters, so that workers seldom count in the same place */
 
 enum group { REAL, SYNTHETIC, UNKNOWN, HELD_OUT, GROUP_N };
 
@@ -28,7 +29,7 @@ struct example {
 };
 
 struct oc_measures {
-	_Atomic uint64_t bins[GROUP_N][BIN_N];
+	_Atomic uint64_t bins[STRIPE_N][GROUP_N][BIN_N];
 	uint64_t rows[GROUP_N], tokens[GROUP_N];
 	uint64_t depth_rows[DEPTH_MAX + 1], depth_tokens[DEPTH_MAX + 1];
 	bool depth_at_least;
@@ -104,7 +105,11 @@ static uint32_t words_of(yyjson_val *v)
 void oc_measures_row(struct oc_measures *m, struct oc_row *row)
 {
 	uint32_t words = words_of(row->root);
-	atomic_fetch_add_explicit(&m->bins[group_of(row)][bin_of(words)], 1, memory_order_relaxed);
+	/* The rows of a batch share an arena, and one worker has them at a time. */
+	uint64_t stripe = oc_hash64(&row->arena, sizeof row->arena, 0) % STRIPE_N;
+
+	atomic_fetch_add_explicit(&m->bins[stripe][group_of(row)][bin_of(words)], 1,
+	                          memory_order_relaxed);
 }
 
 static void founders_grow(struct founders *f)
@@ -238,8 +243,12 @@ void oc_measures_write(const struct oc_measures *m, struct oc_buf *b)
 	oc_buf_putc(b, ']');
 	for (unsigned g = 0; g < GROUP_N; g++) {
 		oc_buf_printf(b, ",\"%s\":[", group_names[g]);
-		for (unsigned i = 0; i < BIN_N; i++)
-			oc_buf_printf(b, "%s%llu", i ? "," : "", (unsigned long long)m->bins[g][i]);
+		for (unsigned i = 0; i < BIN_N; i++) {
+			uint64_t rows = 0;
+			for (unsigned s = 0; s < STRIPE_N; s++)
+				rows += m->bins[s][g][i];
+			oc_buf_printf(b, "%s%llu", i ? "," : "", (unsigned long long)rows);
+		}
 		oc_buf_putc(b, ']');
 	}
 	oc_buf_puts(b, "},\"licenses\":[");
