@@ -10,9 +10,12 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/ctx.h"
 #include "base/err.h"
+#include "base/pool.h"
 #include "curate/copies.h"
 #include "data/row.h"
+#include "pipe/against.h"
 #include "text/view.h"
 
 enum action { REPORT, CUT, DROP };
@@ -43,7 +46,9 @@ struct copies {
 	struct oc_copy_opts opts;
 	uint64_t reference_n; /* real rows wanted as the reference */
 	struct oc_winnow winnow;
-	struct oc_spill *out; /* results, keys, pieces */
+	char *base_dir;
+	struct oc_buf against; /* the option, a JSON array; empty = none */
+	struct oc_spill *out;  /* results, keys, pieces */
 	const struct result *results;
 	uint64_t result_n;
 	const char *keys;
@@ -101,6 +106,10 @@ static const struct oc_option options[] = {
          .unit = "rows",
          .help = "About how many held-out rows are measured for comparison; where none are held "
                  "out, real rows, each against all others. 0 = none."},
+	{.key = "against",
+         .type = OC_OPT_STRS,
+         .help = "Files of real texts to compare with too, on disk and not in the set: .jsonl rows "
+                 "or lines of text, .gz and .zst as well."},
 	{.key = "cap",
          .type = OC_OPT_INT,
          .def = "64",
@@ -121,6 +130,8 @@ static void close_copies(void *self)
 	oc_spill_close(s->out);
 	oc_arena_free(s->arena);
 	oc_copy_sums_free(s->sums);
+	oc_buf_fini(&s->against);
+	free(s->base_dir);
 	free(s->name);
 	free(s);
 }
@@ -145,6 +156,9 @@ static int open_copies(void **self, const struct oc_env *env, yyjson_val *opts, 
 	};
 	s->reference_n = (uint64_t)oc_json_get_int(opts, "reference", 10000);
 	oc_winnow_init(&s->winnow, s->opts.min_span);
+	s->base_dir = oc_strdup(env->base_dir ? env->base_dir : ".");
+	if (oc_json_get(opts, "against"))
+		oc_json_write(&s->against, oc_json_get(opts, "against"));
 	if (s->action == CUT && (!s->field.len || memchr(s->field.p, '.', s->field.len))) {
 		close_copies(s);
 		return oc_fail(err, OC_PLAN, env->name,
@@ -191,43 +205,153 @@ static bool is_asked(const struct copies *s, const struct oc_row *row)
 	return !row->test && (row->ped.origin == OC_SYNTHETIC || s->opts.unknown_too);
 }
 
-static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf *out,
-                   struct oc_err *err)
+/* A text's part of the five streams; `names` are key, model, recipe and step of its fall. */
+static int put(const struct copies *s, struct scratch *t, struct oc_copy_row *entry,
+               struct oc_str text, const struct oc_str names[4], struct oc_buf *out,
+               struct oc_err *err)
 {
-	const struct copies *s = self;
-	struct scratch *t = scratch;
-	struct oc_str text = oc_view_text(row, s->field);
-	struct oc_copy_row entry = {.number = row->number,
-	                            .key_len = (uint32_t)row->ped.key.len,
-	                            .model_len = (uint32_t)row->ped.model.len,
-	                            .recipe_len = (uint32_t)row->ped.recipe.len,
-	                            .depth = row->ped.depth,
-	                            .origin = row->ped.origin,
-	                            .flags = (row->test ? OC_COPY_HELD_OUT : 0) |
-	                                     (row->fate != OC_LIVE ? OC_COPY_FELL : 0)};
-	struct oc_str fell = entry.flags & OC_COPY_FELL ? fell_at(row) : OC_LIT("");
-
-	if (!is_asked(s, row) || oc_str_is(fell, "retract"))
-		return 0;
-	entry.fell_len = (uint32_t)fell.len;
 	if (text.len > INT32_MAX)
 		return oc_fail(err, OC_INPUT, s->name,
 		               "the text of row %.*s is longer than 2 GiB: name a `field:` or "
 		               "split it",
-		               OC_ARG(row->ped.key));
+		               OC_ARG(names[0]));
 	t->text.len = t->shifts.len = 0;
 	oc_fold_space(text, &t->text, &t->shifts);
-	entry.text_len = (uint32_t)t->text.len;
-	entry.print_n = oc_winnow_text(&s->winnow, oc_buf_view(&t->text), t->ring, &out[2]);
-	entry.shift_n = (uint32_t)(t->shifts.len / sizeof(struct oc_shift));
-	oc_buf_add(&out[0], &entry, sizeof entry);
+	entry->text_len = (uint32_t)t->text.len;
+	entry->print_n = oc_winnow_text(&s->winnow, oc_buf_view(&t->text), t->ring, &out[2]);
+	entry->shift_n = (uint32_t)(t->shifts.len / sizeof(struct oc_shift));
+	entry->key_len = (uint32_t)names[0].len;
+	entry->model_len = (uint32_t)names[1].len;
+	entry->recipe_len = (uint32_t)names[2].len;
+	entry->fell_len = (uint32_t)names[3].len;
+	oc_buf_add(&out[0], entry, sizeof *entry);
 	oc_buf_str(&out[1], oc_buf_view(&t->text));
 	oc_buf_str(&out[3], oc_buf_view(&t->shifts));
-	oc_buf_str(&out[4], row->ped.key);
-	oc_buf_str(&out[4], row->ped.model);
-	oc_buf_str(&out[4], row->ped.recipe);
-	oc_buf_str(&out[4], fell);
+	for (unsigned i = 0; i < 4; i++)
+		oc_buf_str(&out[4], names[i]);
 	return 0;
+}
+
+static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf *out,
+                   struct oc_err *err)
+{
+	const struct copies *s = self;
+	struct oc_copy_row entry = {.number = row->number,
+	                            .depth = row->ped.depth,
+	                            .origin = row->ped.origin,
+	                            .flags = (row->test ? OC_COPY_HELD_OUT : 0) |
+	                                     (row->fate != OC_LIVE ? OC_COPY_FELL : 0)};
+	struct oc_str names[4] = {row->ped.key, row->ped.model, row->ped.recipe,
+	                          entry.flags & OC_COPY_FELL ? fell_at(row) : OC_LIT("")};
+
+	if (!is_asked(s, row) || oc_str_is(names[3], "retract"))
+		return 0;
+	return put(s, scratch, &entry, oc_view_text(row, s->field), names, out, err);
+}
+
+/* ------------------------------------------------------- a corpus on disk */
+
+#define ROUND_BYTES ((size_t)4 << 20)
+
+/* Rows read, and what workers made of them; appended in the order in which they were read. */
+struct round {
+	const struct copies *s;
+	struct oc_spill *spill;
+	struct oc_pool *pool;
+	struct oc_buf bytes; /* keys and texts */
+	struct outside {
+		size_t key, key_len, text, text_len; /* in bytes */
+		struct oc_buf out[OC_COPY_STREAMS];
+		struct oc_err err;
+	} * rows;
+	size_t n, cap, most;
+	void **scratch; /* one a worker */
+};
+
+static void round_put(void *user, uint64_t item, unsigned worker)
+{
+	struct round *r = user;
+	struct outside *o = &r->rows[item];
+	struct oc_copy_row entry = {.number = UINT64_MAX, .origin = OC_REAL, .flags = 0};
+	struct oc_str names[4] = {{r->bytes.p + o->key, o->key_len}};
+
+	put(r->s, r->scratch[worker], &entry, (struct oc_str){r->bytes.p + o->text, o->text_len},
+	    names, o->out, &o->err);
+}
+
+static int round_end(struct round *r, struct oc_err *err)
+{
+	if (oc_cancelled(r->s->ctx))
+		return oc_fail(err, OC_CANCELLED, r->s->name, "interrupted");
+	oc_pool_for(r->pool, r->n, round_put, r);
+	for (size_t i = 0; i < r->n; i++) {
+		struct outside *o = &r->rows[i];
+		if (o->err.code) {
+			*err = o->err;
+			return -1;
+		}
+		for (unsigned k = 0; k < OC_COPY_STREAMS; k++) {
+			if (oc_spill_add(r->spill, k, o->out[k].p, o->out[k].len, err))
+				return -1;
+			oc_buf_fini(&o->out[k]);
+		}
+	}
+	r->n = r->bytes.len = 0;
+	return 0;
+}
+
+static int round_row(void *user, struct oc_row *row, struct oc_err *err)
+{
+	struct round *r = user;
+	struct oc_str text = row->root ? oc_view_text(row, r->s->field) : row->raw;
+
+	if (r->n == r->cap) {
+		r->cap = r->cap ? 2 * r->cap : 256;
+		r->rows = oc_realloc(r->rows, r->cap * sizeof *r->rows);
+	}
+	r->rows[r->n++] = (struct outside){.key = r->bytes.len,
+	                                   .key_len = row->ped.key.len,
+	                                   .text = r->bytes.len + row->ped.key.len,
+	                                   .text_len = text.len};
+	oc_buf_str(&r->bytes, row->ped.key);
+	oc_buf_str(&r->bytes, text);
+	return r->bytes.len >= r->most ? round_end(r, err) : 0;
+}
+
+/* The files of `against:` behind what was observed, as sources that are no row of the set. */
+static int add_against(const struct copies *s, struct oc_spill *spill, struct oc_err *err)
+{
+	struct oc_env env = {.size = sizeof env, .ctx = s->ctx, .base_dir = s->base_dir};
+	struct round r = {.s = s, .spill = spill, .most = oc_spill_memory(spill) / 16};
+	struct oc_arena *a = oc_arena_new();
+	yyjson_val *list = oc_json_parse(a, oc_buf_view(&s->against), err), *file;
+	size_t i, n;
+	int rc = list ? 0 : -1;
+
+	r.most = r.most > ROUND_BYTES ? ROUND_BYTES : r.most;
+	r.pool = oc_pool_new(s->ctx->threads);
+	unsigned threads = oc_pool_threads(r.pool);
+	r.scratch = oc_zalloc(threads, sizeof *r.scratch);
+	for (unsigned k = 0; k < threads; k++)
+		r.scratch[k] = scratch_new((void *)(uintptr_t)s);
+	yyjson_arr_foreach(list, i, n, file)
+	{
+		if (!rc)
+			rc = oc_against_each(&env, file, round_row, &r, err);
+	}
+	if (!rc)
+		rc = round_end(&r, err);
+	for (unsigned k = 0; k < threads; k++)
+		scratch_free(r.scratch[k]);
+	for (size_t k = 0; k < r.n; k++)
+		for (unsigned m = 0; m < OC_COPY_STREAMS; m++)
+			oc_buf_fini(&r.rows[k].out[m]);
+	oc_buf_fini(&r.bytes);
+	oc_pool_free(r.pool);
+	oc_arena_free(a);
+	free(r.scratch);
+	free(r.rows);
+	return rc;
 }
 
 /* ---------------------------------------------------------------- resolving */
@@ -316,7 +440,7 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	s->out = oc_spill_open(s->ctx, oc_spill_dir(spill), "copies.out", 3, memory / 16, err);
 	if (!s->out)
 		return -1;
-	if (draw_reference(s, spill, err))
+	if ((s->against.len && add_against(s, spill, err)) || draw_reference(s, spill, err))
 		return -1;
 	s->sums = oc_copy_sums_new(&s->opts);
 	if (oc_copies_open(&r.copies, s->ctx, s->name, &s->opts, spill, err))
