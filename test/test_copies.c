@@ -228,7 +228,7 @@ static void judge_set(const struct texts *t, uint32_t n, uint32_t min_span, uint
 	if (oc_driven_open(&d, "copies", options, 0, &err))
 		fail_msg("%s", err.msg);
 	uint64_t memory = t->seed % 2 ? 1 << 20 : 1 << 14;
-	d.ctx->threads = 1 + t->seed % 3;
+	d.ctx->threads = 1 + (unsigned)(t->seed % 3);
 	struct oc_spill *spill = observe(&d, n, 1 << 20, t);
 	assert_int_equal(oc_copies_open(&c, d.ctx, "copies", &opts, spill, &err), 0);
 	struct check k = {.copies = &c, .exact = cap > 1000};

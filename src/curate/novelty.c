@@ -11,10 +11,10 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/file.h"
 #include "data/row.h"
 #include "index/disk.h"
 #include "index/rouge.h"
+#include "pipe/against.h"
 
 struct novelty {
 	char *name;
@@ -50,7 +50,8 @@ static const struct oc_option options[] = {
 	{.key = "against",
          .type = OC_OPT_STRS,
          .help = "What counts as seen before: files of texts, .jsonl (the field of every row) or "
-                 "text (every line), and indexes made by `outcross index build`."},
+                 "text (every line), .gz and .zst as well, and indexes made by `outcross index "
+                 "build`."},
 	{.key = "similar",
          .type = OC_OPT_INT,
          .def = "0",
@@ -157,59 +158,29 @@ static struct oc_words tokens(struct oc_arena *a, struct oc_str text)
 	return oc_text_rouge(a, oc_text_lower(a, text));
 }
 
-/* One line of an `against:` file. */
-static int add_line(struct novelty *v, const char *path, uint64_t number, struct oc_str line,
-                    bool json, struct oc_arena *a, struct oc_err *err)
+/* A row of an `against:` file, or a line of text. */
+static int add_row(void *user, struct oc_row *row, struct oc_err *err)
 {
-	struct oc_str key = oc_arena_printf(a, "%s:%llu", path, (unsigned long long)number);
+	struct novelty *v = user;
 	struct oc_words words;
-	struct oc_row row = {.raw = line, .arena = a};
 
-	if (!json) {
-		words = tokens(a, line);
-		return add(v, &words, key, err);
-	}
-	if (oc_row_parse(&row, err))
-		return -1;
-	if (!row.root)
-		return oc_fail(err, OC_INPUT, path, "line %llu is not a JSON object",
-		               (unsigned long long)number);
-	return add(v, oc_view_rouge(&row, v->field), key, err);
+	if (row->root)
+		return add(v, oc_view_rouge(row, v->field), row->ped.key, err);
+	words = tokens(row->arena, row->raw);
+	return add(v, &words, row->ped.key, err);
 }
 
-static int add_file(struct novelty *v, const char *base_dir, struct oc_str name, struct oc_err *err)
+static int add_file(struct novelty *v, const struct oc_env *env, yyjson_val *name,
+                    struct oc_err *err)
 {
-	struct oc_buf path = {0}, bytes = {0};
-	struct oc_arena *a = oc_arena_new();
-	bool json = name.len > 6 && memcmp(name.p + name.len - 6, ".jsonl", 6) == 0;
-	uint64_t number = 0;
-	int rc = -1;
+	struct oc_str file = oc_json_str(name);
+	struct oc_buf path = {0};
 
-	if (base_dir && name.len && name.p[0] != '/')
-		oc_buf_printf(&path, "%s/", base_dir);
-	oc_buf_str(&path, name);
-	oc_buf_cstr(&path);
-	if (oc_index_is(path.p)) {
-		rc = add_index(v, path.p, err);
-		goto out;
-	}
-	if (oc_file_read(path.p, (size_t)1 << 30, &bytes, err))
-		goto out;
-	for (size_t at = 0; at < bytes.len; number++) {
-		const char *end = memchr(bytes.p + at, '\n', bytes.len - at);
-		size_t len = end ? (size_t)(end - bytes.p) - at : bytes.len - at;
-		struct oc_str line = oc_str_trim((struct oc_str){bytes.p + at, len});
-		at += len + 1;
-		if (!line.len)
-			continue;
-		if (add_line(v, path.p, number + 1, line, json, a, err))
-			goto out;
-		oc_arena_reset(a);
-	}
-	rc = 0;
-out:
-	oc_arena_free(a);
-	oc_buf_fini(&bytes);
+	if (env->base_dir && file.len && file.p[0] != '/')
+		oc_buf_printf(&path, "%s/", env->base_dir);
+	oc_buf_str(&path, file);
+	int rc = oc_index_is(oc_buf_cstr(&path)) ? add_index(v, path.p, err)
+	                                         : oc_against_each(env, name, add_row, v, err);
 	oc_buf_fini(&path);
 	return rc;
 }
@@ -244,7 +215,7 @@ static int open_novelty(void **self, const struct oc_env *env, yyjson_val *opts,
 	v->index = oc_rouge_new(v->threshold);
 	yyjson_arr_foreach(against, i, max, file)
 	{
-		if (add_file(v, env->base_dir, oc_json_str(file), err)) {
+		if (add_file(v, env, file, err)) {
 			close_novelty(v);
 			return -1;
 		}
