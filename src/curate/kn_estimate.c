@@ -72,13 +72,35 @@ void oc_kn_file_close(struct oc_kn_file *f)
 
 /* --------------------------------------------------------------- estimator */
 
+/* An n-gram: its first word, and its place in suffix order among the shorter n-grams of the part
+ * that it ends in (of two words: the last word's id). */
+struct node {
+	uint32_t first, parent;
+};
+
+/* By place in suffix order: the discounted share of the context's count, and the context's mass
+ * for what it was not seen with. */
+struct share {
+	unsigned char place[4]; /* big end first */
+	float u, gamma;
+};
+
+/* A context's n-gram: the n ids, those of the context last to first, then the last word, big end
+ * first; then this. */
+struct tail {
+	uint32_t place, count;
+};
+
 struct estimator {
 	struct oc_kn_estimate *e;
 	unsigned order;
-	uint64_t *unigram;                 /* (vocab.n) adjusted counts */
-	uint64_t seen[P][MAX][5];          /* n-grams with adjusted count 1..4; [0]: all */
-	struct oc_sort *context[MAX][P];   /* by context; [n-1][part of the last word] */
-	struct oc_sort *suffix[MAX][P];    /* in suffix order; [n-1][part of the last word] */
+	uint64_t *unigram;               /* (vocab.n) adjusted counts */
+	uint64_t seen[P][MAX][5];        /* n-grams with adjusted count 1..4; [0]: all */
+	struct oc_sort *context[MAX][P]; /* by context; [n-1][part of the last word] */
+	/* [n-1][part of the last word]: n-grams in suffix order, struct node; and what their
+	 * contexts say of them, struct share, brought back into that order. */
+	struct oc_kn_file nodes[MAX][P];
+	struct oc_sort *shares[MAX][P];
 	struct oc_kn_file backoff[MAX][P]; /* of contexts of n words, in suffix order */
 	double unigram_gamma, unigram_sum;
 	struct oc_err err[P > MAX ? P : MAX]; /* of each task */
@@ -129,13 +151,14 @@ struct adjusting {
 	unsigned part, depth;
 	uint32_t key[MAX]; /* last word first */
 	uint64_t count[MAX + 1];
+	uint32_t place[MAX + 1]; /* how many of n words there were before */
 	struct oc_err *err;
 };
 
 static int emit(struct adjusting *a, unsigned n, uint64_t count)
 {
 	struct estimator *s = a->s;
-	unsigned char record[4 * MAX + 8];
+	unsigned char record[4 * MAX + sizeof(struct tail)];
 
 	s->seen[a->part][n - 1][0]++;
 	if (count < 5)
@@ -144,10 +167,17 @@ static int emit(struct adjusting *a, unsigned n, uint64_t count)
 		s->unigram[a->key[0]] = count;
 		return 0;
 	}
+	/* The n-gram it ends in comes after all that end in it: its place is the next. */
+	struct node node = {a->key[n - 1], n == 2 ? a->key[0] : a->place[n - 1]};
+	struct tail tail = {a->place[n]++, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX};
+	if (a->place[n] == 0)
+		return oc_fail(a->err, OC_INPUT, "train", "there are more than 2^35 %u-grams", n);
 	for (unsigned i = 1; i < n; i++)
 		put32(record + 4 * (i - 1), a->key[i]);
 	put32(record + 4 * (n - 1), a->key[0]);
-	memcpy(record + 4 * n, &count, 8);
+	memcpy(record + 4 * n, &tail, sizeof tail);
+	if (oc_kn_file_add(&s->nodes[n - 1][a->part], &node, sizeof node, a->err) < 0)
+		return -1;
 	return oc_sort_add(s->context[n - 1][a->part], record, 1, a->err);
 }
 
@@ -286,8 +316,18 @@ static void sum_unigrams(struct estimator *s)
 struct merge {
 	struct oc_sort **part;
 	const unsigned char *at[P], *end[P];
+	uint64_t prefix[P]; /* first bytes of the key at `at`; all ones at the end */
 	size_t len, key_len;
 };
+
+static void merge_look(struct merge *m, unsigned p)
+{
+	m->prefix[p] = UINT64_MAX;
+	if (m->at[p] == m->end[p])
+		return;
+	memcpy(&m->prefix[p], m->at[p], 8);
+	m->prefix[p] = __builtin_bswap64(m->prefix[p]);
+}
 
 static int merge_fill(struct merge *m, unsigned p, struct oc_err *err)
 {
@@ -298,6 +338,7 @@ static int merge_fill(struct merge *m, unsigned p, struct oc_err *err)
 		return -1;
 	m->at[p] = records;
 	m->end[p] = m->at[p] + n * m->len;
+	merge_look(m, p);
 	return 0;
 }
 
@@ -307,8 +348,9 @@ static unsigned merge_least(const struct merge *m)
 	unsigned best = P;
 
 	for (unsigned p = 0; p < P; p++)
-		if (m->at[p] < m->end[p] &&
-		    (best == P || memcmp(m->at[p], m->at[best], m->key_len) < 0))
+		if (m->at[p] < m->end[p] && (best == P || m->prefix[p] < m->prefix[best] ||
+		                             (m->prefix[p] == m->prefix[best] &&
+		                              memcmp(m->at[p], m->at[best], m->key_len) < 0)))
 			best = p;
 	return best;
 }
@@ -317,7 +359,7 @@ struct group {
 	unsigned char context[4 * MAX];
 	struct member {
 		uint32_t word;
-		uint64_t count;
+		struct tail tail;
 	} * member;
 	size_t n, cap;
 };
@@ -330,7 +372,7 @@ static int close_group(struct estimator *s, unsigned order, const struct group *
 	double mass = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
-		uint64_t c = g->member[i].count;
+		uint64_t c = g->member[i].tail.count;
 		sum += c;
 		kinds[c < 3 ? c : 3]++;
 	}
@@ -341,15 +383,12 @@ static int close_group(struct estimator *s, unsigned order, const struct group *
 	if (oc_kn_file_add(&s->backoff[order - 2][last % P], &gamma, sizeof gamma, err) < 0)
 		return -1;
 
-	unsigned char record[4 * MAX + 8];
-	memcpy(record + 4, g->context, 4 * (order - 1));
-	memcpy(record + 4 * order + 4, &gamma, 4);
+	struct share share = {.gamma = gamma};
 	for (size_t i = 0; i < g->n; i++) {
 		const struct member *m = &g->member[i];
-		float u = (float)(discounted(d, m->count) / (double)sum);
-		put32(record, m->word);
-		memcpy(record + 4 * order, &u, 4);
-		if (oc_sort_add(s->suffix[order - 1][m->word % P], record, 1, err) < 0)
+		share.u = (float)(discounted(d, m->tail.count) / (double)sum);
+		put32(share.place, m->tail.place);
+		if (oc_sort_add(s->shares[order - 1][m->word % P], &share, 1, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -357,8 +396,9 @@ static int close_group(struct estimator *s, unsigned order, const struct group *
 
 static int group_order(struct estimator *s, unsigned order, struct oc_err *err)
 {
-	struct merge m = {
-		.part = s->context[order - 1], .len = 4 * order + 8, .key_len = 4 * order};
+	struct merge m = {.part = s->context[order - 1],
+	                  .len = 4 * order + sizeof(struct tail),
+	                  .key_len = 4 * order};
 	const size_t context_len = 4 * (order - 1);
 	struct group g = {0};
 	unsigned p;
@@ -380,8 +420,9 @@ static int group_order(struct estimator *s, unsigned order, struct oc_err *err)
 			g.member = oc_realloc(g.member, g.cap * sizeof *g.member);
 		}
 		g.member[g.n].word = get32(r + context_len);
-		memcpy(&g.member[g.n++].count, r + 4 * order, 8);
+		memcpy(&g.member[g.n++].tail, r + 4 * order, sizeof(struct tail));
 		m.at[p] += m.len;
+		merge_look(&m, p);
 		if (m.at[p] == m.end[p] && merge_fill(&m, p, err) < 0)
 			goto out;
 	}
@@ -408,25 +449,30 @@ static void group_task(void *user, uint64_t item, unsigned worker)
 
 /* ------------------------------------------------------------ 4. interpolation */
 
-/* The next n-gram of one order and part. */
+/* The n-grams of one order and part, one looked at ahead. */
 struct stream {
-	struct oc_sort *sort;
-	const unsigned char *at, *end;
-	size_t len;
+	struct oc_kn_file *nodes;
+	struct oc_sort *shares;
+	const struct share *at, *end;
+	struct node node;
+	bool there;
+	uint32_t place; /* of the n-gram entered last, plus one */
 };
 
-static int stream_fill(struct stream *t, struct oc_err *err)
+static int stream_next(struct stream *t, struct oc_err *err)
 {
 	const void *records;
 	size_t n;
+	int rc = oc_kn_file_next(t->nodes, &t->node, sizeof t->node, err);
 
-	if (t->at < t->end)
-		return 0;
-	if (oc_sort_next(t->sort, &records, &n, err) < 0)
+	t->there = rc > 0;
+	if (rc <= 0 || t->at < t->end)
+		return rc;
+	if (oc_sort_next(t->shares, &records, &n, err) < 0)
 		return -1;
 	t->at = records;
-	t->end = t->at + n * t->len;
-	return 0;
+	t->end = t->at + n;
+	return n ? 0 : oc_fail(err, OC_INTERNAL, "train", "n-grams without a context");
 }
 
 struct interpolation {
@@ -434,7 +480,8 @@ struct interpolation {
 	unsigned part;
 	struct stream stream[MAX]; /* [n-1], n >= 2 */
 	uint32_t id[MAX];          /* last word first */
-	double prob[MAX + 1];      /* of the n-gram of n words entered last */
+	uint64_t key[MAX + 1];     /* of the n-gram of n words entered last */
+	double prob[MAX + 1];
 	struct oc_err *err;
 };
 
@@ -443,9 +490,11 @@ static int enter(struct interpolation *t, unsigned n, double u, double gamma)
 	struct estimator *s = t->s;
 	struct oc_kn_gram g;
 	uint32_t last = t->id[0];
+	uint64_t word = s->e->vocab.key[t->id[n - 1]];
 	float backoff = 1;
 
 	t->prob[n] = u + gamma * t->prob[n - 1];
+	t->key[n] = n == 1 ? word : oc_kn_key(t->key[n - 1], word);
 	/* Nothing follows </s>, and <unk> was not in the text: they are no contexts. */
 	if (n < s->order && last != OC_KN_ID_EOS && last != OC_KN_ID_UNK) {
 		int rc = oc_kn_file_next(&s->backoff[n - 1][t->part], &backoff, sizeof backoff,
@@ -459,35 +508,30 @@ static int enter(struct interpolation *t, unsigned n, double u, double gamma)
 	double log_p = log10(t->prob[n]);
 	g.prob = log_p < 0 ? (float)log_p : 0;
 	g.backoff = (float)log10(backoff);
-	memcpy(g.id, t->id, n * sizeof *g.id);
-	return oc_kn_file_add(&s->e->grams[n - 1][t->part], &g, oc_kn_gram_len(n), t->err);
+	if (s->e->keys)
+		g.key = t->key[n];
+	else
+		memcpy(g.id, t->id, n * sizeof *g.id);
+	return oc_kn_file_add(&s->e->grams[n - 1][t->part], &g, oc_kn_gram_len(s->e, n), t->err);
 }
 
-/* All n-grams that end in the one of n words entered last. */
-static int descend(struct interpolation *t, unsigned n)
+/* All n-grams that end in word `w`, which was entered. */
+static int descend(struct interpolation *t, uint32_t w)
 {
-	unsigned depth = n;
+	uint32_t parent[MAX + 1] = {[1] = w};
+	unsigned depth = 1;
 
-	while (depth >= n) {
-		struct stream *next = depth < t->s->order ? &t->stream[depth] : NULL;
-		bool deeper = false;
-		if (next) {
-			if (stream_fill(next, t->err) < 0)
-				return -1;
-			deeper = next->at < next->end;
-			for (unsigned i = 0; i < depth && deeper; i++)
-				deeper = get32(next->at + 4 * i) == t->id[i];
-		}
-		if (!deeper) {
+	while (depth >= 1) {
+		struct stream *next = &t->stream[depth];
+		if (depth == t->s->order || !next->there || next->node.parent != parent[depth]) {
 			depth--;
 			continue;
 		}
-		float u, gamma;
-		t->id[depth] = get32(next->at + 4 * depth);
-		memcpy(&u, next->at + 4 * (depth + 1), 4);
-		memcpy(&gamma, next->at + 4 * (depth + 1) + 4, 4);
-		next->at += next->len;
-		if (enter(t, ++depth, u, gamma) < 0)
+		const struct share *share = next->at++;
+		t->id[depth++] = next->node.first;
+		parent[depth] = next->place++;
+		if (enter(t, depth, (double)share->u, (double)share->gamma) < 0 ||
+		    stream_next(next, t->err) < 0)
 			return -1;
 	}
 	return 0;
@@ -505,11 +549,11 @@ static int interpolate_words(struct interpolation *t)
 		/* <s> is given, never predicted: probability 1, as lmplz writes it. */
 		if (enter(t, 1, w == OC_KN_ID_BOS ? 1 : u,
 		          w == OC_KN_ID_BOS ? 0 : s->unigram_gamma) < 0 ||
-		    descend(t, 1) < 0)
+		    descend(t, w) < 0)
 			return -1;
 	}
 	for (unsigned n = 1; n < s->order; n++)
-		if (t->stream[n].at < t->stream[n].end)
+		if (t->stream[n].there)
 			return oc_fail(t->err, OC_INTERNAL, "train", "%u-grams are left over",
 			               n + 1);
 	return 0;
@@ -522,64 +566,78 @@ static void interpolate_part(void *user, uint64_t item, unsigned worker)
 
 	(void)worker;
 	for (unsigned n = 2; n <= s->order; n++) {
-		t.stream[n - 1].sort = s->suffix[n - 1][item];
-		t.stream[n - 1].len = 4 * n + 8;
-		if (oc_sort_done(s->suffix[n - 1][item], t.err) < 0 ||
-		    oc_kn_file_rewind(&s->backoff[n - 2][item], t.err) < 0)
+		struct stream *stream = &t.stream[n - 1];
+		stream->nodes = &s->nodes[n - 1][item];
+		stream->shares = s->shares[n - 1][item];
+		if (oc_sort_done(stream->shares, t.err) < 0 ||
+		    oc_kn_file_rewind(stream->nodes, t.err) < 0 ||
+		    oc_kn_file_rewind(&s->backoff[n - 2][item], t.err) < 0 ||
+		    stream_next(stream, t.err) < 0)
 			return;
 	}
 	if (interpolate_words(&t) < 0)
 		return;
 	for (unsigned n = 2; n <= s->order; n++) {
-		oc_sort_free(s->suffix[n - 1][item]);
-		s->suffix[n - 1][item] = NULL;
+		oc_sort_free(s->shares[n - 1][item]);
+		s->shares[n - 1][item] = NULL;
+		oc_kn_file_close(&s->nodes[n - 1][item]);
 		oc_kn_file_close(&s->backoff[n - 2][item]);
 	}
 }
 
 /* ---------------------------------------------------------------- all together */
 
-/* Sorters of an order's parts; orders share the memory by the size of their records. */
-static int open_sorts(struct estimator *s, struct oc_sort *sort[][P], struct oc_err *err)
+/* Sorters of all orders and parts; orders share the memory by the size of their records. */
+static int open_sorts(struct estimator *s, struct oc_sort *sort[][P], bool by_context,
+                      struct oc_err *err)
 {
 	uint64_t shares = 0;
 
 	for (unsigned n = 2; n <= s->order; n++)
-		shares += n * n;
+		shares += by_context ? n * n : n;
 	for (unsigned n = 2; n <= s->order; n++)
 		for (unsigned p = 0; p < P; p++) {
-			sort[n - 1][p] =
-				oc_sort_new(s->e->train->ctx, s->e->train->work_dir, 4 * n + 8,
-			                    4 * n, s->e->memory / 2 * n * n / shares / P, err);
+			uint64_t memory = s->e->memory / 2 * (by_context ? n * n : n) / shares / P;
+			sort[n - 1][p] = oc_sort_new(
+				s->e->train->ctx, s->e->train->work_dir,
+				by_context ? 4 * n + sizeof(struct tail) : sizeof(struct share),
+				by_context ? 4 * n : sizeof(uint32_t), memory, err);
 			if (!sort[n - 1][p])
 				return -1;
 		}
 	return 0;
 }
 
+static int open_files(struct estimator *s, struct oc_err *err)
+{
+	const char *dir = s->e->train->work_dir;
+
+	for (unsigned n = 1; n <= s->order; n++)
+		for (unsigned p = 0; p < P; p++)
+			if (oc_kn_file_open(&s->e->grams[n - 1][p], dir, err) < 0 ||
+			    (n > 1 && oc_kn_file_open(&s->nodes[n - 1][p], dir, err) < 0) ||
+			    (n < s->order && oc_kn_file_open(&s->backoff[n - 1][p], dir, err) < 0))
+				return -1;
+	return 0;
+}
+
 int oc_kn_estimate(struct oc_kn_estimate *e, struct oc_err *err)
 {
 	struct estimator *s = oc_zalloc(1, sizeof *s);
-	const char *dir = e->train->work_dir;
 	int rc = -1;
 
 	s->e = e;
 	s->order = e->order;
 	s->unigram = oc_zalloc(e->vocab.n, sizeof *s->unigram);
 	say(s, "train  adjusted counts");
-	if (open_sorts(s, s->context, err) < 0 || run_tasks(s, P, adjust_part, err) < 0)
+	if (open_files(s, err) < 0 || open_sorts(s, s->context, true, err) < 0 ||
+	    run_tasks(s, P, adjust_part, err) < 0)
 		goto out;
 	find_discounts(s);
 	sum_unigrams(s);
 	say(s, "train  contexts");
-	if (open_sorts(s, s->suffix, err) < 0)
+	if (open_sorts(s, s->shares, false, err) < 0)
 		goto out;
-	for (unsigned n = 1; n <= s->order; n++)
-		for (unsigned p = 0; p < P; p++)
-			if ((n < s->order &&
-			     oc_kn_file_open(&s->backoff[n - 1][p], dir, err) < 0) ||
-			    oc_kn_file_open(&e->grams[n - 1][p], dir, err) < 0)
-				goto out;
 	if (s->order > 1 && run_tasks(s, s->order - 1, group_task, err) < 0)
 		goto out;
 	say(s, "train  interpolation");
@@ -590,7 +648,8 @@ out:
 	for (unsigned n = 0; n < MAX; n++)
 		for (unsigned p = 0; p < P; p++) {
 			oc_sort_free(s->context[n][p]);
-			oc_sort_free(s->suffix[n][p]);
+			oc_sort_free(s->shares[n][p]);
+			oc_kn_file_close(&s->nodes[n][p]);
 			oc_kn_file_close(&s->backoff[n][p]);
 		}
 	free(s->unigram);

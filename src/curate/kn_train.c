@@ -129,11 +129,12 @@ static int take_row(void *user, struct oc_row *row, void *note, struct oc_err *e
 	for (uint64_t s = 0; s < t->sentence_n; s++)
 		if (take_sentence(c, t, t->sentence[s], t->sentence[s + 1], err) < 0)
 			return -1;
-	if (vocab_bytes(&c->e->vocab) > c->e->train->memory / 2)
-		return oc_fail(err, OC_INPUT, "train perplexity",
-		               "%u different words alone take half of the memory allowed: raise "
-		               "--memory, or use --words fold",
-		               c->e->vocab.n);
+	if (vocab_bytes(&c->e->vocab) > c->e->train->memory / 4)
+		return oc_fail(
+			err, OC_INPUT, "train perplexity",
+			"%u different words alone take a quarter of the memory allowed: raise "
+			"--memory, or use --words fold",
+			c->e->vocab.n);
 	return 0;
 }
 
@@ -216,16 +217,15 @@ static int train_perplexity(const struct oc_train *t, yyjson_val *opts, struct o
 		c.words = OC_KN_FOLD;
 	e->train = t;
 	e->order = (unsigned)oc_json_get_int(opts, "order", 5);
-	e->memory = t->memory / 2; /* the other half is for words, rows and buffers */
+	e->memory = t->memory / 4 * 3; /* the rest is for words, rows and buffers */
+	e->keys = !oc_json_get_bool(opts, "arpa", false);
 	if (count(&c, err) < 0 || oc_kn_estimate(e, err) < 0)
 		goto out;
 	summary(e);
 	if (t->progress)
 		t->progress(t->user, "train  writing");
-	if (oc_json_get_bool(opts, "arpa", false))
-		rc = oc_kn_write_arpa(e, t->out, err);
-	else
-		rc = oc_kn_write_model(e, t->out, c.words, err);
+	rc = e->keys ? oc_kn_write_model(e, t->out, c.words, err)
+	             : oc_kn_write_arpa(e, t->out, err);
 out:
 	for (unsigned p = 0; p < P; p++) {
 		oc_sort_free(e->full[p]);

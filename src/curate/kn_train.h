@@ -48,6 +48,7 @@ struct oc_kn_estimate {
 	const struct oc_train *train;
 	unsigned order;
 	uint64_t memory; /* for sorting */
+	bool keys;       /* n-grams are wanted as keys of a model file, not as words */
 	struct oc_kn_vocab vocab;
 	/* Counting: reversed ids of the highest order, big end first, by part. */
 	struct oc_sort *full[OC_KN_PARTS];
@@ -61,14 +62,17 @@ struct oc_kn_estimate {
 	struct oc_kn_file grams[OC_KN_ORDER_MAX][OC_KN_PARTS];
 };
 
-/* A record of `grams`: log10 p, log10 backoff, then the n ids, last word first. */
+/* A record of `grams`: log10 p, log10 backoff, then its key or its n ids, last word first. */
 struct oc_kn_gram {
 	float prob, backoff;
-	uint32_t id[OC_KN_ORDER_MAX];
+	union {
+		uint64_t key;
+		uint32_t id[OC_KN_ORDER_MAX];
+	};
 };
-static inline size_t oc_kn_gram_len(unsigned order)
+static inline size_t oc_kn_gram_len(const struct oc_kn_estimate *e, unsigned order)
 {
-	return 2 * sizeof(float) + order * sizeof(uint32_t);
+	return 2 * sizeof(float) + (e->keys ? sizeof(uint64_t) : order * sizeof(uint32_t));
 }
 
 int oc_kn_file_open(struct oc_kn_file *f, const char *dir, struct oc_err *err);

@@ -72,7 +72,7 @@ static int arpa_grams(struct arpa *a, unsigned n, unsigned part, struct oc_buf *
 
 	if (oc_kn_file_rewind(&e->grams[n - 1][part], err) < 0)
 		return -1;
-	while ((rc = oc_kn_file_next(&e->grams[n - 1][part], &g, oc_kn_gram_len(n), err)) > 0) {
+	while ((rc = oc_kn_file_next(&e->grams[n - 1][part], &g, oc_kn_gram_len(e, n), err)) > 0) {
 		put_number(b, g.prob);
 		for (unsigned i = n; i-- > 0;) {
 			uint32_t id = g.id[i];
@@ -215,12 +215,10 @@ static int fill_part(struct filling *f, unsigned n, unsigned part, struct oc_err
 		return -1;
 	while (rc > 0 || out < in) {
 		if (rc > 0)
-			rc = oc_kn_file_next(&e->grams[n - 1][part], &g, oc_kn_gram_len(n), err);
+			rc = oc_kn_file_next(&e->grams[n - 1][part], &g, oc_kn_gram_len(e, n), err);
 		if (rc > 0) {
 			struct entry *t = &ahead[in++ % WINDOW];
-			t->key = e->vocab.key[g.id[0]];
-			for (unsigned i = 1; i < n; i++)
-				t->key = oc_kn_key(t->key, e->vocab.key[g.id[i]]);
+			t->key = g.key;
 			t->prob = g.prob;
 			t->backoff = g.backoff;
 			oc_kn_prefetch(f->kn, n, t->key);

@@ -81,7 +81,8 @@ static int open_perplexity(void **self, const struct oc_env *env, yyjson_val *op
 	path = path.len && path.p[0] != '/' && env->base_dir
 	               ? oc_arena_printf(s->rules.arena, "%s/%.*s", env->base_dir, OC_ARG(path))
 	               : oc_arena_str(s->rules.arena, path);
-	if (oc_kn_open(&s->kn, path.p, fold ? OC_KN_FOLD : OC_KN_WHITESPACE, err) < 0) {
+	if (oc_kn_open(&s->kn, path.p, fold ? OC_KN_FOLD : OC_KN_WHITESPACE, env->memory, err) <
+	    0) {
 		oc_fail_in(err, env->name);
 		goto fail;
 	}

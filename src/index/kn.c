@@ -90,6 +90,19 @@ const struct oc_kn_shape *oc_kn_shape(const struct oc_kn *kn)
 
 /* ---------------------------------------------------------------- building */
 
+/* Memory in large pages where the system has some. MAP_FAILED as of mmap. */
+static void *large_pages(size_t len)
+{
+	void *map = mmap(NULL, len, PROT_READ | PROT_WRITE,
+	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+#ifdef MADV_HUGEPAGE
+	if (map != MAP_FAILED)
+		madvise(map, len, MADV_HUGEPAGE);
+#endif
+	return map;
+}
+
 static int temp_file(struct oc_kn *kn, const char *path, struct oc_err *err)
 {
 	struct oc_buf temp = {0};
@@ -240,9 +253,25 @@ static int check_header(const struct header *h, uint64_t bytes, const char *path
 	return 0;
 }
 
-static int open_mapped(struct oc_kn **out, int fd, uint64_t bytes, const struct header *h,
-                       const char *path, struct oc_err *err)
+static int read_whole(void *to, size_t len, int fd, const char *path, struct oc_err *err)
 {
+	for (size_t at = 0; at < len;) {
+		ssize_t n = pread(fd, (char *)to + at, len - at, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return oc_fail_errno(err, path, "cannot read the model");
+		if (n == 0)
+			return oc_fail(err, OC_INPUT, path, "the model file became shorter");
+		at += (size_t)n;
+	}
+	return 0;
+}
+
+static int open_model(struct oc_kn **out, int fd, uint64_t bytes, const struct header *h,
+                      uint64_t held, const char *path, struct oc_err *err)
+{
+	bool read_it = bytes <= held;
 	struct oc_kn *kn = oc_zalloc(1, sizeof *kn);
 
 	kn->fd = -1;
@@ -250,12 +279,15 @@ static int open_mapped(struct oc_kn **out, int fd, uint64_t bytes, const struct 
 	if (check_header(h, bytes, path, &kn->shape, err) < 0)
 		goto fail;
 	kn->gaps = h->gaps != 0;
-	void *map = mmap(NULL, kn->len, PROT_READ, MAP_SHARED, fd, 0);
+	void *map =
+		read_it ? large_pages(kn->len) : mmap(NULL, kn->len, PROT_READ, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED) {
 		oc_fail_errno(err, path, "cannot map the model");
 		goto fail;
 	}
 	kn->map = map;
+	if (read_it && read_whole(map, kn->len, fd, path, err) < 0)
+		goto fail;
 	place_tables(kn);
 	find_unknown(kn);
 	*out = kn;
@@ -265,7 +297,8 @@ fail:
 	return -1;
 }
 
-int oc_kn_open(struct oc_kn **out, const char *path, enum oc_kn_words words, struct oc_err *err)
+int oc_kn_open(struct oc_kn **out, const char *path, enum oc_kn_words words, uint64_t held,
+               struct oc_err *err)
 {
 	struct header h;
 	struct stat st;
@@ -286,7 +319,7 @@ int oc_kn_open(struct oc_kn **out, const char *path, enum oc_kn_words words, str
 	}
 	if (read(fd, &h, sizeof h) == (ssize_t)sizeof h &&
 	    memcmp(h.magic, MAGIC, sizeof h.magic) == 0)
-		rc = open_mapped(out, fd, (uint64_t)st.st_size, &h, path, err);
+		rc = open_model(out, fd, (uint64_t)st.st_size, &h, held, path, err);
 	else
 		rc = oc_kn_arpa_file(out, path, words, err);
 out:

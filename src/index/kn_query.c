@@ -33,7 +33,7 @@ static void ask_words(const struct oc_kn *kn, struct group *g, const uint64_t *k
                       struct oc_kn_score *out, const uint64_t unknown)
 {
 	for (unsigned i = 0; i < g->n; i++)
-		oc_kn_prefetch(kn, 1, key[i]);
+		__builtin_prefetch(oc_kn_line(kn, 1, key[i] + (key[i] == 0)));
 	for (unsigned i = 0; i < g->n; i++) {
 		struct token *t = &g->token[FIRST + i];
 		memset(t->backoff, 0, sizeof t->backoff);
@@ -60,7 +60,7 @@ static void ask_order(const struct oc_kn *kn, struct group *g, unsigned n)
 		if (!t->asks || t->context < n - 1)
 			continue;
 		t->key = oc_kn_key(t->key, g->word[FIRST + i - (n - 1)]);
-		oc_kn_prefetch(kn, n, t->key);
+		__builtin_prefetch(oc_kn_line(kn, n, t->key + (t->key == 0)));
 		list[asked++] = (uint8_t)i;
 	}
 	for (unsigned k = 0; k < asked; k++) {
