@@ -49,16 +49,19 @@ static inline bool oc_kn_find(const struct oc_kn *kn, unsigned order, uint64_t k
 		(const uint64_t *)kn->table[order - 1] + kn->bucket_n[order - 1] * (OC_KN_LINE / 8);
 	/* A damaged file may have no empty place: once around is enough. */
 	for (uint64_t left = kn->bucket_n[order - 1]; left > 0; left--) {
-		const float *value = (const float *)(line + each);
-		for (unsigned i = 0; i < each; i++) {
-			if (line[i] == key) {
-				*prob = is_long ? value[i] : value[2 * i];
-				*backoff = is_long ? 0 : value[2 * i + 1];
-				return true;
-			}
-			if (!line[i])
-				return false;
+		/* All places at once: where in the line a key stands cannot be foreseen. */
+		unsigned at = line[1] == key;
+		at = line[2] == key ? 2 : at;
+		at = line[3] == key ? 3 : at;
+		at = is_long && line[4] == key ? 4 : at;
+		if (line[at] == key) {
+			const float *value = (const float *)(line + each);
+			*prob = is_long ? value[at] : value[2 * at];
+			*backoff = is_long ? 0 : value[2 * at + 1];
+			return true;
 		}
+		if (!line[each - 1]) /* places are taken from the first on */
+			return false;
 		line += OC_KN_LINE / 8;
 		if (line == end)
 			line = (const uint64_t *)kn->table[order - 1];
