@@ -26,6 +26,7 @@
 	X(quality)                                                                                 \
 	X(sample)                                                                                  \
 	X(schema)                                                                                  \
+	X(semantic)                                                                                \
 	X(sort)                                                                                    \
 	X(substring)                                                                               \
 	X(words)
