@@ -9,11 +9,11 @@ dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 cat >hostile.py <<'END'
-import json, os, random, resource, subprocess, sys
+import json, os, random, re, resource, subprocess, sys
 
 program, everything = os.environ["OUTCROSS"], os.environ.get("HOSTILE") == "all"
 slow = "san" in os.environ.get("B", "")  # a sanitizer's build
-scale = 100 if everything else 1 if slow else 4
+scale = 25 if everything else 1 if slow else 4
 random.seed(3)
 words = [a + b for a in ("ba", "co", "du", "fi", "ge", "lo", "mu", "ne") for b in ("rn", "st", "ll", "mp", "rk", "sh")]
 
@@ -68,7 +68,7 @@ with open("real.jsonl", "w") as f:
     for _ in range(50):
         f.write(json.dumps({"text": text(60)}) + "\n")
 
-listed = {s["name"]: s for s in json.loads(subprocess.run([program, "curate", "--list", "--json"], capture_output=True, check=True).stdout)}
+listed = re.findall(r"^  (\w+) +\((?:row|ordered|call|whole)\)", subprocess.run([program, "curate", "--list"], capture_output=True, text=True, check=True).stdout, re.M)
 options = {
     "copies": ("", ["--origin", "real=real", "--origin", "IN=synthetic"]),
     "decontaminate": ("{against: bench.jsonl}", []),
@@ -102,7 +102,7 @@ def run(stage, name, threads):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, out, fell
 
 
-stages = sorted(n for n in listed if n not in needs_more)
+stages = sorted(set(listed) - needs_more)
 if len(stages) < 12:
     sys.exit(f"only {stages} are listed")
 small, large = make(scale), make(4 * scale)
@@ -113,10 +113,9 @@ for name in small:
 worst = (0, "")
 for stage in stages:
     _, out, fell = run(stage, "strange", 1)
-    for threads in (3,):
-        _, again, fell_again = run(stage, "strange", threads)
-        if (out, fell) != (again, fell_again):
-            sys.exit(f"{stage}: other bytes at {threads} threads")
+    _, again, fell_again = run(stage, "strange", 3)
+    if (out, fell) != (again, fell_again):
+        sys.exit(f"{stage}: other bytes at 3 threads")
     for name in small:
         one, _, _ = run(stage, name + "1", 2)
         four, _, _ = run(stage, name + "4", 2)
