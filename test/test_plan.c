@@ -364,6 +364,13 @@ static void test_hash(void **state)
 		     "curate:\n  - exact\n  - novelty: {threshold: 0.61}\n",
 		HEAD "seed: 7\nsources:\n  a: {path: a.jsonl, license: MIT}\n  b: {path: b.jsonl}\n"
 		     "verify:\n  - exact\ncurate:\n  - novelty: {threshold: 0.6}\n",
+		HEAD "seed: 7\nsources:\n  a: {path: a.jsonl, license: MIT}\n  b: {path: b.jsonl}\n"
+		     "curate:\n  - exact: {on: made}\n  - novelty: {threshold: 0.6}\n",
+		HEAD "seed: 7\nsources:\n  a: {path: a.jsonl, license: MIT}\n"
+		     "  b: {path: b.jsonl, use: seeds}\n"
+		     "curate:\n  - exact\n  - novelty: {threshold: 0.6}\n",
+		HEAD "seed: 7\nsources:\n  a: {path: a.jsonl, license: MIT, attest: me}\n"
+		     "  b: {path: b.jsonl}\ncurate:\n  - exact\n  - novelty: {threshold: 0.6}\n",
 		BASE_PLAN "holdout: none\n",
 		BASE_PLAN "holdout: {share: 0.2}\n",
 		BASE_PLAN "review: all\n",

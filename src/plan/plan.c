@@ -337,7 +337,7 @@ static void affecting_steps(struct oc_buf *b, const struct oc_plan_step *steps, 
 		oc_buf_json(b, steps[i].def ? oc_str(steps[i].part) : recipe);
 		oc_buf_putc(b, ':');
 		affecting(b, steps[i].options, steps[i].opts);
-		oc_buf_putc(b, '}');
+		oc_buf_printf(b, ",\"on\":%d}", (int)steps[i].on);
 	}
 	oc_buf_putc(b, ']');
 }
@@ -373,6 +373,11 @@ struct oc_hash128 oc_plan_hash(const struct oc_plan *plan)
 		oc_buf_json(&b, source->format);
 		oc_buf_puts(&b, ",\"id\":");
 		oc_buf_json(&b, source->id);
+		oc_buf_puts(&b, ",\"collected\":"); /* it and attest stand on the card */
+		oc_buf_json(&b, source->collected);
+		oc_buf_puts(&b, ",\"attest\":");
+		oc_buf_json(&b, source->attest);
+		oc_buf_printf(&b, ",\"seeds_only\":%d", source->seeds_only);
 		oc_buf_puts(&b, ",\"opts\":");
 		affecting(&b, source->def->options, source->opts);
 		oc_buf_putc(&b, '}');

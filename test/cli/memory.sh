@@ -1,0 +1,69 @@
+#!/bin/bash
+# Stages that see all rows keep to --memory on an input ten times as large: peak resident size,
+# mapped pages included, is at most that of a stage which keeps nothing + the memory.
+# MEMORY=64: so many MB instead of 8.
+set -u
+case $B in *asan* | *tsan*) echo "a sanitizer needs memory of its own"; exit 77 ;; esac
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+cat >memory.py <<'END'
+import json, os, random, sys
+
+program, megabytes = os.environ["OUTCROSS"], int(os.environ.get("MEMORY", "8"))
+random.seed(4)
+words = ["".join(random.choice("bcdfghklmnprst") + random.choice("aeiou") for _ in range(random.randint(1, 4))) for _ in range(5000)]
+
+
+def rows(name, size, parents=None):
+    made, texts = 0, []
+    with open(name, "w") as f:
+        i = 0
+        while made < size:
+            t = " ".join(random.choices(words, k=220))
+            if parents and i % 5 == 0:
+                t = t[: len(t) // 2] + " " + random.choice(parents)[:400]
+            if i % 100 == 0:
+                texts.append(t)
+            line = json.dumps({"id": i, "n": random.random(), "text": t}) + "\n"
+            f.write(line)
+            made += len(line)
+            i += 1
+    return texts
+
+
+size = megabytes * 10_000_000
+kept = rows("real.jsonl", size // 2)
+rows("made.jsonl", size // 2, kept)
+with open("bench.jsonl", "w") as f:
+    for t in kept[:100]:
+        f.write(json.dumps({"question": t[:200], "answer": "7"}) + "\n")
+
+
+def peak(verb, what):
+    for f in ("out", "rejected"):
+        if os.path.exists(f):
+            os.remove(f)
+    args = [program, verb, "real.jsonl", "made.jsonl", "--origin", "real=real", "--origin", "made=synthetic", *what,
+            "-o", "out", "-q", "-j", "2", "--memory", f"{megabytes}MB"]
+    pid = os.fork()
+    if pid == 0:
+        os.execv(program, args)
+    _, status, usage = os.wait4(pid, 0)
+    if status:
+        sys.exit(f"{' '.join(args)}: status {status}")
+    return usage.ru_maxrss / 1024
+
+
+own = peak("curate", ["--do", "words"])  # batches, buffers, the program
+bad = 0
+for verb, what in [("curate", ["--do", "exact"]), ("curate", ["--do", "exact: {what: line}"]), ("curate", ["--do", "near_dup"]), ("curate", ["--do", "substring"]),
+                   ("curate", ["--do", "copies"]), ("curate", ["--do", "decontaminate: {against: bench.jsonl}"]),
+                   ("curate", ["--do", "sort: {by: n}"]), ("curate", ["--do", "sample: {share: 0.5}"])]:
+    used = peak(verb, what)
+    fine = used <= own + megabytes * 1.05 + 2
+    bad += not fine
+    print(f"{'ok  ' if fine else 'TOO MUCH'} {what[1]}: {used:.0f} MB, {own:.0f} MB of it its own")
+sys.exit(bad > 0)
+END
+python3 memory.py
