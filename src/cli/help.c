@@ -10,6 +10,7 @@
 #include "data/yaml.h"
 #include "generate/recipe.h"
 #include "plan/plan.h"
+#include "plan/presets.h"
 
 #define WIDTH  92 /* columns of a help text */
 #define INDENT 26 /* column at which explanations begin */
@@ -206,12 +207,13 @@ struct part {
 	const struct oc_option *options;
 };
 
-enum { STAGES, SOURCES, RECIPES, LLMS, MODELS, TRAINERS, KIND_N };
+enum { STAGES, PRESETS, SOURCES, RECIPES, LLMS, MODELS, TRAINERS, KIND_N };
 
 static const struct {
 	const char *list, *one, *title;
 } kinds[KIND_N] = {
 	{"stages", "stage", "Stages: what can stand under `verify:` and `curate:`"},
+	{"presets", "preset", "Presets: `- preset: NAME` there, or `--do preset:NAME`"},
 	{"sources", "source", "Sources: `type:` under `sources:`"},
 	{"recipes", "recipe", "Recipes: what can stand under `generate:`"},
 	{"llms", "llm", "Language models: `type:` under `models:`"},
@@ -235,6 +237,26 @@ static bool recipe_at(struct oc_arena *a, size_t i, struct part *p)
 	return true;
 }
 
+/* A preset as a part; its steps are the last paragraph. */
+static bool preset_at(struct oc_arena *a, size_t i, struct part *p)
+{
+	const struct oc_preset *preset = &oc_presets[i];
+	struct oc_buf doc = {0};
+	const char *step;
+
+	if (!preset->name)
+		return false;
+	oc_buf_printf(&doc, "%s\n\n", preset->doc);
+	for (unsigned k = 0; (step = oc_preset_step(a, preset, k, OC_LIT("text"))) != NULL; k++)
+		oc_buf_printf(&doc, "%s`%s`", k ? ", " : "It stands for ", step);
+	oc_buf_puts(&doc, ". Another field: `- preset: {of: NAME, field: FIELD}`.");
+	*p = (struct part){.name = preset->name,
+	                   .help = preset->help,
+	                   .doc = oc_arena_str(a, oc_buf_view(&doc)).p};
+	oc_buf_fini(&doc);
+	return true;
+}
+
 static bool part_at(struct oc_arena *a, int kind, size_t i, struct part *p)
 {
 #define TAKE(table)                                                                                \
@@ -246,6 +268,7 @@ static bool part_at(struct oc_arena *a, int kind, size_t i, struct part *p)
 
 	switch (kind) {
 	case STAGES: TAKE(oc_stages);
+	case PRESETS: return preset_at(a, i, p);
 	case SOURCES: TAKE(oc_sources);
 	case RECIPES: return recipe_at(a, i, p);
 	case MODELS: TAKE(oc_models);
@@ -275,6 +298,51 @@ static void part_list(struct oc_buf *b, struct oc_arena *a, int kind)
 	oc_buf_printf(b, "%s:\n", kinds[kind].title);
 	for (size_t i = 0; part_at(a, kind, i, &p); i++)
 		entry(b, p.name, p.help);
+}
+
+/* What a part's text says behind these words: to the end of the sentence, or of the paragraph. */
+static struct oc_str said(const char *doc, const char *words, bool sentence)
+{
+	const char *p = doc ? strstr(doc, words) : NULL, *end;
+
+	if (!p)
+		return (struct oc_str){NULL, 0};
+	p += strlen(words);
+	for (end = p; *end && *end != '\n' && !(sentence && end[0] == '.' && end[1] == ' '); end++)
+		;
+	return (struct oc_str){p, (size_t)(end - p) - (end > p && end[-1] == '.')};
+}
+
+void oc_help_stages(struct oc_buf *b)
+{
+	static const char *const kinds_of_stage[] = {[OC_STAGE_ROW] = "row",
+	                                             [OC_STAGE_ORDERED] = "ordered",
+	                                             [OC_STAGE_CALL] = "call",
+	                                             [OC_STAGE_WHOLE] = "whole"};
+
+	oc_buf_puts(b, "Stages, and what each kind costs:\n");
+	entry(b, "row", "one row at a time, on all threads");
+	entry(b, "ordered", "rows in their order, on one thread");
+	entry(b, "call", "asks a model about each row");
+	entry(b, "whole", "sees every row before it decides: two passes, within --memory");
+	oc_buf_putc(b, '\n');
+	for (size_t i = 0; oc_stages[i]; i++) {
+		const struct oc_stage_def *d = oc_stages[i];
+		struct oc_buf text = {0};
+		struct oc_str cost = said(d->doc, "Cost: ", true);
+		struct oc_str source = said(d->doc, "Source: ", false);
+		oc_buf_printf(&text, "(%s) %s", kinds_of_stage[d->kind], d->help);
+		if (cost.len)
+			oc_buf_printf(&text, ". Cost: %.*s", OC_ARG(cost));
+		if (source.len)
+			oc_buf_printf(&text, ". Source: %.*s", OC_ARG(source));
+		entry(b, d->name, oc_buf_cstr(&text));
+		oc_buf_fini(&text);
+	}
+	oc_buf_puts(b, "\nPresets, as --do preset:NAME or `- preset: NAME` in a plan:\n");
+	for (size_t i = 0; oc_presets[i].name; i++)
+		entry(b, oc_presets[i].name, oc_presets[i].help);
+	oc_buf_puts(b, "\n`outcross help STAGE` explains one and its options.\n");
 }
 
 /* --------------------------------------------------------------- help texts */

@@ -4,13 +4,16 @@
 #include <stdlib.h>
 
 #include "data/json.h"
+#include "data/opts.h"
+#include "plan/presets.h"
 #include "report/report.h"
 
 const struct oc_flag oc_job_flags[] = {
 	{.name = "do",
          .type = OC_OPT_STRS,
          .arg = "STAGE[:OPTIONS]",
-         .help = "a stage to run; may be given again and again: words:min=3 or 'words: {min: 3}'"},
+         .help = "a stage to run; may be given again and again: words:min=3 or 'words: {min: 3}'; "
+                 "preset:NAME stands for several"},
 	{.name = "origin",
          .type = OC_OPT_STRS,
          .arg = "NAME=ORIGIN",
@@ -44,6 +47,7 @@ const struct oc_flag oc_job_flags[] = {
          .help = "what stages that compare rows may hold",
          .def = "1GiB"},
 	{.name = "force", .letter = 'f', .type = OC_OPT_BOOL, .help = "overwrite files that exist"},
+	{.name = "list", .type = OC_OPT_BOOL, .help = "print the stages there are, and end"},
 	{0},
 };
 
@@ -201,8 +205,67 @@ static const char *const *many(const struct oc_cli *cli, const char *name, unsig
 	return list;
 }
 
+/* "preset:fineweb" or "preset:fineweb,field=body" into the stages it stands for. */
+static int add_preset(struct oc_arena *a, struct oc_str words, const char **list, unsigned *n,
+                      struct oc_err *err)
+{
+	const char *comma = memchr(words.p, ',', words.len);
+	struct oc_str name = {words.p, comma ? (size_t)(comma - words.p) : words.len};
+	struct oc_str rest = {name.p + name.len, words.len - name.len}, field = {0};
+	const struct oc_preset *preset = oc_preset_find(oc_str_trim(name = oc_str_trim(name)));
+	const char *step, *names[64];
+	size_t known = 0;
+
+	if (!preset) {
+		for (; known < 64 && oc_presets[known].name; known++)
+			names[known] = oc_presets[known].name;
+		const char *near = oc_nearest(name, names, known);
+		return oc_fail(err, OC_USAGE, "--do",
+		               "there is no preset `%.*s`%s%s; --list shows them", OC_ARG(name),
+		               near ? ": did you mean " : "", near ? near : "");
+	}
+	if (rest.len) {
+		if (!oc_str_starts(rest, ",field="))
+			return oc_fail(err, OC_USAGE, "--do",
+			               "a preset takes one option: preset:%s,field=FIELD",
+			               preset->name);
+		field = (struct oc_str){rest.p + 7, rest.len - 7};
+	}
+	for (unsigned i = 0; (step = oc_preset_step(a, preset, i, field)) != NULL; i++)
+		list[(*n)++] = step;
+	return 0;
+}
+
+/* The stages of --do, presets spelled out. */
+static const char *const *stages(const struct oc_cli *cli, struct oc_arena *a, unsigned *n,
+                                 struct oc_err *err)
+{
+	const char **list = oc_arena_zalloc(a, (cli->given_n + 1) * OC_PRESET_STEPS * sizeof *list);
+	const char *text;
+
+	*n = 0;
+	for (unsigned i = 0; (text = oc_arg_many(cli, "do", i)) != NULL; i++) {
+		if (strncmp(text, "preset:", 7) != 0)
+			list[(*n)++] = text;
+		else if (add_preset(a, oc_str(text + 7), list, n, err))
+			return NULL;
+	}
+	return list;
+}
+
+int oc_cli_list(struct oc_err *err)
+{
+	struct oc_buf b = {0};
+
+	oc_help_stages(&b);
+	int rc = oc_cli_out(&b, err);
+	oc_buf_fini(&b);
+	return rc;
+}
+
 int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 {
+	struct oc_arena *arena;
 	struct talk talk = {.cli = cli, .start = oc_now()};
 	struct oc_tally tally = {0};
 	const char *out = oc_arg_str(cli, "output", "-");
@@ -226,9 +289,10 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 	bool rows_on_stdout = strcmp(out, "-") == 0 && !job.dry;
 	int rc;
 
-	job.stages = mix ? NULL : many(cli, "do", &job.stage_n);
+	arena = oc_arena_new();
+	job.stages = mix ? NULL : stages(cli, arena, &job.stage_n, err);
 	job.origins = many(cli, "origin", &job.origin_n);
-	rc = oc_job_run(&job, &tally, err);
+	rc = mix || job.stages ? oc_job_run(&job, &tally, err) : -1;
 	oc_progress_clear(&cli->progress);
 	double seconds = oc_now() - talk.start;
 	if (rc && err->code == OC_CANCELLED) {
@@ -246,7 +310,7 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 		summary(cli, &tally, seconds);
 	}
 	oc_buf_fini(&talk.facts);
-	free((void *)(uintptr_t)job.stages);
+	oc_arena_free(arena);
 	free((void *)(uintptr_t)job.origins);
 	oc_tally_fini(&tally);
 	return rc;

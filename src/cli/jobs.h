@@ -10,4 +10,7 @@ extern const struct oc_flag oc_job_flags[]; /* of curate and verify */
 /* Runs a job over the operands and options of the line; mix: "{...}", or NULL for stages. */
 int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err);
 
+/* What --list prints. */
+int oc_cli_list(struct oc_err *err);
+
 #endif

@@ -84,6 +84,7 @@ void oc_args_fini(struct oc_cli *cli);
 void oc_help_overview(struct oc_buf *b);
 void oc_help_verb(struct oc_buf *b, const struct oc_verb *verb);
 int oc_help_topic(struct oc_buf *b, const char *topic, struct oc_err *err);
+void oc_help_stages(struct oc_buf *b);      /* each stage: what, kind, cost, source */
 void oc_help_man(struct oc_buf *b);         /* roff */
 void oc_help_completions(struct oc_buf *b); /* bash */
 void oc_help_manual(struct oc_buf *b);      /* Markdown, the option reference of doc/manual.md */

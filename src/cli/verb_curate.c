@@ -3,6 +3,12 @@
 
 static int run(struct oc_cli *cli, struct oc_err *err)
 {
+	if (oc_arg_bool(cli, "list"))
+		return oc_cli_list(err);
+	if (!cli->operand_n)
+		return oc_fail(err, OC_USAGE, "curate",
+		               "name a file of rows, or - for standard input (--list shows the "
+		               "stages)");
 	if (!oc_arg_bool(cli, "do"))
 		return oc_fail(err, OC_USAGE, "curate",
 		               "say what to do: --do exact, for one (`outcross help stages` lists "
@@ -24,7 +30,6 @@ const struct oc_verb oc_verb_curate = {
 	       "A job on files writes its files when it is done, and begins anew after an "
 	       "interruption; `outcross run` with a plan continues.",
 	.flags = oc_job_flags,
-	.operand_min = 1,
 	.operand_max = 100000,
 	.run = run,
 };

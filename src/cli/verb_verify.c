@@ -4,6 +4,12 @@
 
 static int run(struct oc_cli *cli, struct oc_err *err)
 {
+	if (oc_arg_bool(cli, "list"))
+		return oc_cli_list(err);
+	if (!cli->operand_n)
+		return oc_fail(err, OC_USAGE, "verify",
+		               "name a file of rows, or - for standard input (--list shows the "
+		               "stages)");
 	if (!oc_arg_bool(cli, "do"))
 		return oc_fail(err, OC_USAGE, "verify",
 		               "say what to check: --do math:answer=FIELD,gold=FIELD, for one "
@@ -20,7 +26,6 @@ const struct oc_verb oc_verb_verify = {
 	       "writes a line per row and check, whatever the result. Files, options and "
 	       "interruptions are as in `outcross curate --help`.",
 	.flags = oc_job_flags,
-	.operand_min = 1,
 	.operand_max = 100000,
 	.run = run,
 };

