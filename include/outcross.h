@@ -159,7 +159,8 @@ struct oc_row {
 	struct oc_view *view; /* text/view.h; made on first use */
 	struct oc_verdict *verdicts;
 	uint32_t verdict_n, verdict_cap;
-	uint32_t verdict_old; /* of these, given by earlier passes and counted already */
+	uint32_t verdict_old;    /* of these, given by earlier passes and counted already */
+	uint32_t verdict_parked; /* behind them: settled, not written, but still to be counted */
 	enum oc_fate fate;
 	bool old;        /* comes from an earlier pass: counted already */
 	bool test;       /* drawn for the held-out split: no stage may see it */
@@ -167,6 +168,9 @@ struct oc_row {
 	uint64_t number; /* position in the leg this pass writes, from 0, in priority order */
 	void **notes;    /* one pointer per stage of the pass: prepare -> ordered */
 	struct oc_arena *arena; /* owner of everything above */
+	struct oc_str group; /* value of the plan's `report: {group_by}`, once it was looked up */
+	bool sampled;        /* fell, and was shown to the row stages behind, which only said: */
+	uint64_t also;       /* bit k: step k of the pass would have dropped it as well */
 };
 
 #define OC_BATCH_ROWS  512

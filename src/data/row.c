@@ -276,11 +276,19 @@ void oc_row_hold(struct oc_row *row, const char *stage, const char *rule, struct
 
 void oc_verdicts_settle(struct oc_row *row)
 {
-	uint32_t n = 0;
+	struct oc_verdict *all = row->verdicts, *sorted;
+	uint32_t n = 0, kept = 0;
 
 	for (uint32_t i = 0; i < row->verdict_n; i++)
-		if (row->verdicts[i].result != OC_KEEP)
-			row->verdicts[n++] = row->verdicts[i];
+		n += all[i].result != OC_KEEP;
+	row->verdict_parked = row->verdict_n - n;
+	if (n && row->verdict_parked) {
+		sorted = oc_arena_alloc(row->arena, row->verdict_n * sizeof *sorted);
+		for (uint32_t i = 0, k = 0; i < row->verdict_n; i++)
+			sorted[all[i].result != OC_KEEP ? k++ : n + kept++] = all[i];
+		row->verdicts = sorted;
+		row->verdict_cap = row->verdict_n;
+	}
 	row->verdict_n = n;
 }
 

@@ -59,7 +59,8 @@ void oc_pedigree_write(struct oc_buf *b, const struct oc_row *row);
 int oc_pedigree_read(struct oc_row *row, struct oc_str json, struct oc_err *err);
 void oc_verdicts_write(struct oc_buf *b, const struct oc_row *row); /* a JSON array */
 
-/* Forgets the verdicts that neither changed nor flagged the row (OC_KEEP). */
+/* Parks the verdicts that neither changed nor flagged the row (OC_KEEP) behind the others: they are
+ * not written. A verdict added later takes their place. */
 void oc_verdicts_settle(struct oc_row *row);
 
 const char *oc_origin_name(enum oc_origin origin);

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/pool.h"
 #include "pipe/calls.h"
 #include "pipe/spill.h"
@@ -157,6 +158,35 @@ static bool stop_now(const struct engine *e)
 	return atomic_load_explicit(&e->pass->ctx->cancel, memory_order_relaxed) > 1;
 }
 
+#define SAMPLED 8 /* one in so many of the rows that fall is shown to the stages behind */
+
+/*
+ * What would the row stages behind step `fell` have said of a row that fell there? Asked of a copy,
+ * for one row in eight, drawn by its identity. A stage that counts what it sees (facts) is not
+ * asked, and after an error none is: the row has its verdict.
+ */
+static void would_also_fall(struct engine *e, unsigned fell, struct oc_row *row, void **scratch)
+{
+	struct oc_row copy = *row;
+	struct oc_err ignored = {0};
+
+	if (oc_hash64(row->ped.key.p, row->ped.key.len, 11) % SAMPLED)
+		return;
+	row->sampled = true;
+	copy.verdicts = NULL;
+	for (unsigned i = fell + 1; i < e->pass->step_n && i < 64; i++) {
+		const struct oc_step_run *step = &e->pass->steps[i];
+		if (step->def->kind != OC_STAGE_ROW || step->def->facts || oc_step_skips(step, row))
+			continue;
+		copy.verdict_n = copy.verdict_cap = 0;
+		copy.fate = OC_LIVE;
+		if (step->def->row(step->self, scratch[i], &copy, &ignored) < 0)
+			break;
+		if (copy.fate == OC_REJECTED)
+			row->also |= (uint64_t)1 << i;
+	}
+}
+
 static int row_work(struct engine *e, const struct phase *p, struct slot *s, struct oc_row *row,
                     void **scratch, struct oc_err *err)
 {
@@ -184,6 +214,8 @@ static int row_work(struct engine *e, const struct phase *p, struct slot *s, str
 			rc = def->observe(step->self, scratch[i], row, s->observed, err);
 		if (rc < 0)
 			return oc_fail_in_row(step, row, err);
+		if (row->fate == OC_REJECTED && def->kind == OC_STAGE_ROW)
+			would_also_fall(e, i, row, scratch);
 	}
 	return 0;
 }

@@ -15,7 +15,8 @@
  * `apply` meets the row in the next pass; for all other steps it counts the rows fed.
  *
  * A row that is not OC_LIVE, or that is a test row, passes all stages untouched; a stage with
- * `sees_all` may look at it.
+ * `sees_all` may look at it. One in eight of those that a row stage drops is shown, as a copy, to
+ * the row stages behind it: row->also says which of them would have dropped it as well.
  */
 #ifndef PIPE_PASS_H
 #define PIPE_PASS_H

@@ -198,6 +198,14 @@ static const struct oc_option output_options[] = {
 	{0},
 };
 
+static const struct oc_option report_options[] = {
+	{.key = "group_by",
+         .type = OC_OPT_FIELD,
+         .help = "a field, such as the language or the source's site, by whose values the report "
+                 "says how many rows each stage let fall"},
+	{0},
+};
+
 const struct oc_option oc_plan_options[] = {
 	{.key = "outcross",
          .type = OC_OPT_INT,
@@ -284,6 +292,10 @@ const struct oc_option oc_plan_options[] = {
          .type = OC_OPT_MAP,
          .affects = OC_AFFECTS_SPEED,
          .help = "what becomes of models trained on models: loops on the plan's own rows"},
+	{.key = "report",
+         .type = OC_OPT_TABLE,
+         .table = report_options,
+         .help = "what the report counts besides"},
 	{.key = "output",
          .type = OC_OPT_TABLE,
          .table = output_options,

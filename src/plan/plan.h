@@ -26,6 +26,7 @@
  *   mix: {...}
  *   measure: {...}
  *   rehearse: {...}
+ *   report: {group_by: language}
  *   output: {format: qa}
  *
  * `- preset: fineweb` among the stages stands for those of plan/presets.h.
@@ -98,7 +99,7 @@ struct oc_plan {
 	struct oc_plan_step *generate, *verify, *curate;
 	unsigned generate_n, verify_n, curate_n;
 
-	yyjson_val *budget, *holdout, *review, *mix, *measure, *rehearse,
+	yyjson_val *budget, *holdout, *review, *mix, *measure, *rehearse, *report,
 		*output;            /* resolved; NULL = absent */
 	yyjson_val *allow_licenses; /* array or NULL */
 

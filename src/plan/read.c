@@ -251,6 +251,8 @@ static int read_setting(struct reader *r, const struct oc_option *o, yyjson_val 
 		p->mix = v;
 	else if (strcmp(o->key, "rehearse") == 0)
 		p->rehearse = given;
+	else if (strcmp(o->key, "report") == 0)
+		p->report = v;
 	else if (strcmp(o->key, "output") == 0)
 		p->output = v;
 	return 0;

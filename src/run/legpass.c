@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "pipe/zframes.h"
 #include "run/labels.h"
+#include "run/losses.h"
 #include "run/stage_facts.h"
 #include "run/state.h"
 
@@ -98,7 +99,7 @@ static struct oc_str recipe_of(const struct oc_plan *plan, const struct oc_row *
 	return oc_str(plan->generate[row->ped.source - plan->source_n].name);
 }
 
-static int count(struct leg_pass *p, const struct oc_row *row, struct oc_err *err)
+static int count(struct leg_pass *p, struct oc_row *row, struct oc_err *err)
 {
 	struct oc_tally *t = &p->run->tally;
 	bool made = row->ped.source >= p->run->plan->source_n;
@@ -110,6 +111,7 @@ static int count(struct leg_pass *p, const struct oc_row *row, struct oc_err *er
 	if (!row->old && made)
 		oc_tally_reason(t, recipe_of(p->run->plan, row), OC_LIT("made"), OC_KEEP, 1);
 	oc_tally_verdicts(t, row, row->verdict_old);
+	oc_losses_count(p->run, row, p->steps, p->step_n, strcmp(p->name, "leg1") == 0);
 	if (row->fate == OC_REJECTED)
 		t->rejected++;
 	else if (row->fate == OC_MERGED)

@@ -13,6 +13,7 @@
 #include "pipe/writer.h"
 #include "pipe/zframes.h"
 #include "run/columns.h"
+#include "run/losses.h"
 #include "run/measures.h"
 #include "run/people.h"
 #include "run/select.h"
@@ -23,8 +24,10 @@
 struct output {
 	struct oc_run *run;
 	struct oc_leg *leg;
-	const struct oc_selection *sel; /* NULL in a direct pass */
-	struct oc_feed *sources;        /* of a direct pass */
+	const struct oc_selection *sel;  /* NULL in a direct pass */
+	struct oc_feed *sources;         /* of a direct pass */
+	const struct oc_step_run *steps; /* (step_n) of a direct pass */
+	unsigned step_n;
 	struct oc_people *people;
 	struct oc_columns *columns;
 	struct oc_measures *measures;
@@ -172,6 +175,7 @@ static int finish(struct output *o, struct oc_row *row, struct oc_err *err)
 {
 	if (!row->test)
 		oc_kept_row(o->kept, row);
+	oc_losses_look(o->run, row);
 	if (!o->run->opts->all_verdicts)
 		oc_verdicts_settle(row);
 	oc_measures_row(o->measures, row);
@@ -286,12 +290,14 @@ static int emit_rest(struct output *o, const struct oc_buf *encoded, size_t at, 
 	return 0;
 }
 
-static int count(struct output *o, const struct oc_row *row, struct oc_err *err)
+static int count(struct output *o, struct oc_row *row, struct oc_err *err)
 {
 	struct oc_tally *t = &o->run->tally;
 
 	t->in += o->sources != NULL;
 	oc_tally_verdicts(t, row, row->verdict_old);
+	if (o->sources)
+		oc_losses_count(o->run, row, o->steps, o->step_n, true);
 	switch (last_fate(o, row)) {
 	case OC_LIVE: ++*(row->test ? &t->test : &t->train); break;
 	case OC_REJECTED:
@@ -415,6 +421,8 @@ static int output_run(struct output *o, struct oc_pass *pass, struct oc_err *err
 	pass->user = o;
 	pass->encode = encode;
 	pass->emit = emit;
+	o->steps = pass->steps;
+	o->step_n = pass->step_n;
 	if (open_files(o, err) || oc_pass_run(pass, err) || close_files(o, true, err))
 		return -1;
 	if (!oc_tally_balanced(&run->tally))

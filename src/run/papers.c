@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "pipe/zframes.h"
+#include "run/losses.h"
 #include "run/nearest.h"
 #include "run/people.h"
 #include "run/select.h"
@@ -316,7 +317,12 @@ static void sources(struct oc_run *run, struct oc_buf *b)
 static int stages(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 {
 	put_name(b, "stages");
-	return oc_stage_facts_write(run, b, err);
+	if (oc_stage_facts_write(run, b, err))
+		return -1;
+	const char *sep = b->p[--b->len - 1] == '[' ? "" : ","; /* what fell goes behind them */
+	oc_losses_write(run, b, &sep);
+	oc_buf_putc(b, ']');
+	return 0;
 }
 
 static void spend(struct oc_run *run, struct oc_buf *b)

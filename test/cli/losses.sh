@@ -1,0 +1,56 @@
+#!/bin/bash
+# What the report says of rows that fell: by first reason, what else would have dropped them, by
+# group with intervals, scores with the threshold; the same in one pass and in legs, at any number of
+# threads.
+set -u
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+fail() { echo "losses.sh: $*"; exit 1; }
+
+# every row of `b` and a third of those of `a` are too short; all short ones hold a bad word, too
+python3 - >rows.jsonl <<'PY'
+import json
+for i in range(900):
+    short = i % 3 == 1 or i % 9 == 0
+    text = "bad w%d" % i if short else "the word %d stands in a longer row here, said once" % i
+    print(json.dumps({"text": text, "site": "b" if i % 3 == 1 else "a"}))
+PY
+plan() { # name, steps
+	printf 'outcross: 1\nname: %s\nsources: {s: {path: rows.jsonl, origin: unknown}}\nholdout: {share: 0}\nreport: {group_by: site}\ncurate:\n%b' "$1" "$2" >"$1.yaml"
+}
+plan direct '  - words: {field: text, min: 4}\n  - words: {name: clean, field: text, blacklist: [bad]}\n  - words: {name: long, field: text, max: 50}\n'
+plan legs '  - words: {field: text, min: 4}\n  - words: {name: clean, field: text, blacklist: [bad]}\n  - words: {name: long, field: text, max: 50}\n  - near_dup: {field: text, threshold: 1}\n'
+for threads in 1 5; do
+	for p in direct legs; do
+		"$OUTCROSS" run $p.yaml -o $p$threads -q -j $threads >talk 2>&1 || fail "$p: $(cat talk)"
+	done
+done
+python3 - <<'PY' || fail "the report's numbers"
+import json, math
+def read(run):
+    return {s["step"]: s for s in json.load(open(run + "/report.json"))["stages"] if "fell" in s["title"] or s["step"] == "all stages"}
+runs = {n: read(n) for n in ("direct1", "direct5", "legs1", "legs5")}
+assert all(r == runs["direct1"] for r in runs.values()), runs
+s = runs["direct1"]["words"]
+tables = {t["title"].split(" (")[0]: t["rows"] for t in s["tables"]}
+short = [i for i in range(900) if i % 3 == 1 or i % 9 == 0]
+assert tables["Rows by first reason"] == [["too_short", len(short), len(short) / 900]], tables
+(clean,) = tables["Would also have fallen at"]        # all of the sample at `clean`, none at `long`
+assert clean[0] == "clean" and clean[2] == 1 and 20 < clean[1] < 90, clean
+def wilson(k, n, z=1.959963984540054):
+    p, d = k / n, 1 + z * z / n
+    h = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return [(p + z * z / (2 * n) - h) / d if k else 0, (p + z * z / (2 * n) + h) / d if k < n else 1]
+want = []
+for site, fell, came in (("b", 300, 300), ("a", 100, 600)):
+    want.append([site, came, fell, fell / came] + wilson(fell, came) + [fell / came / (400 / 900)])
+for got, row in zip(tables["Reject rates by site"], want):
+    assert got[:3] == row[:3] and all(abs(x - y) < 1e-9 for x, y in zip(got[3:], row[3:])), (got, row)
+assert len(s["warnings"]) == 1 and "site = b falls 2.25 times" in s["warnings"][0], s["warnings"]
+(h,) = s["histograms"]
+assert h["threshold"] == 4 and sum(h["counts"]) == 400 and h["counts"][5] == 400, h
+assert "all stages" in runs["direct1"] and "clean" not in runs["direct1"]
+PY
+"$OUTCROSS" report direct1 --part stages | grep -q 'site = b falls 2.25 times as often' || fail "the terminal"
+grep -q 'Would also have fallen at' direct1/report.html || fail "the page"
