@@ -316,6 +316,21 @@ static void histograms(struct oc_facts *f, const struct oc_tally *t, const char 
 
 /* -------------------------------------------------------------------- facts */
 
+/* 12,345 */
+static const char *commas(uint64_t n, char out[32])
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n), at = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = 0;
+	return out;
+}
+
 static void open_object(struct oc_buf *b, const char **sep, const char *step, const char *part)
 {
 	oc_buf_puts(b, *sep);
@@ -344,14 +359,13 @@ void oc_losses_write(const struct oc_run *run, struct oc_buf *b, const char **se
 		const struct oc_plan_step *s = step_at(p, i);
 		uint64_t fell = fell_at(&run->tally, s->name), came = came_to(run, i);
 		struct oc_facts f = {0};
-		char title[200];
+		char here[32], of[32];
 		if (!fell)
 			continue;
 		open_object(b, sep, s->name, s->part);
-		snprintf(title, sizeof title, "What fell at %.150s", s->name);
-		oc_facts_title(&f, title);
-		oc_facts_lead(&f, "%llu of the %llu rows that came fell here, %.1f %%.",
-		              (unsigned long long)fell, (unsigned long long)came,
+		oc_facts_title(&f, "What fell");
+		oc_facts_lead(&f, "%s of the %s rows that came fell here, %.1f %%.",
+		              commas(fell, here), commas(came, of),
 		              came ? 100 * (double)fell / (double)came : 0);
 		groups(&f, run, i, i + 1);
 		rules(&f, &run->tally, s->name, came);

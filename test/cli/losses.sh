@@ -29,7 +29,7 @@ done
 python3 - <<'PY' || fail "the report's numbers"
 import json, math
 def read(run):
-    return {s["step"]: s for s in json.load(open(run + "/report.json"))["stages"] if "fell" in s["title"] or s["step"] == "all stages"}
+    return {s["step"]: s for s in json.load(open(run + "/report.json"))["stages"] if s["title"] == "What fell" or s["step"] == "all stages"}
 runs = {n: read(n) for n in ("direct1", "direct5", "legs1", "legs5")}
 assert all(r == runs["direct1"] for r in runs.values()), runs
 s = runs["direct1"]["words"]
