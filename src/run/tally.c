@@ -100,7 +100,7 @@ void oc_tally_reason(struct oc_tally *t, struct oc_str step, struct oc_str rule,
 
 static void score_add(struct oc_tally_line *l, const struct oc_verdict *v)
 {
-	double at = v->threshold > 0 ? v->score / v->threshold * (OC_TALLY_BINS / 2) : -1;
+	double at = v->threshold > 0 ? v->score / v->threshold * OC_TALLY_BINS / 2 : -1;
 
 	if (!(at >= 0)) /* no scale, or no number */
 		return;
