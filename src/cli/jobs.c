@@ -7,6 +7,7 @@
 #include "data/opts.h"
 #include "plan/presets.h"
 #include "report/report.h"
+#include "run/retune.h"
 
 const struct oc_flag oc_job_flags[] = {
 	{.name = "do",
@@ -48,6 +49,15 @@ const struct oc_flag oc_job_flags[] = {
          .def = "1GiB"},
 	{.name = "force", .letter = 'f', .type = OC_OPT_BOOL, .help = "overwrite files that exist"},
 	{.name = "list", .type = OC_OPT_BOOL, .help = "print the stages there are, and end"},
+	{.name = "retune",
+         .type = OC_OPT_PATH,
+         .arg = "VERDICTS",
+         .help = "read no rows: print what other limits (--limit) would have done, from what "
+                 "--verdicts wrote"},
+	{.name = "limit",
+         .type = OC_OPT_STRS,
+         .arg = "RULE=NUMBER",
+         .help = "with --retune: gopher_short_doc=30, or STAGE/RULE=NUMBER"},
 	{0},
 };
 
@@ -251,6 +261,20 @@ static const char *const *stages(const struct oc_cli *cli, struct oc_arena *a, u
 			return NULL;
 	}
 	return list;
+}
+
+int oc_cli_retune(const struct oc_cli *cli, struct oc_err *err)
+{
+	unsigned n;
+	const char *const *limits = many(cli, "limit", &n);
+	struct oc_buf b = {0};
+	int rc = oc_retune(oc_arg_str(cli, "retune", NULL), limits, n, &b, err);
+
+	if (!rc)
+		rc = oc_cli_out(&b, err);
+	free((void *)(uintptr_t)limits);
+	oc_buf_fini(&b);
+	return rc;
 }
 
 int oc_cli_list(struct oc_err *err)

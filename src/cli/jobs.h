@@ -12,5 +12,6 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err);
 
 /* What --list prints. */
 int oc_cli_list(struct oc_err *err);
+int oc_cli_retune(const struct oc_cli *cli, struct oc_err *err);
 
 #endif

@@ -5,6 +5,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 {
 	if (oc_arg_bool(cli, "list"))
 		return oc_cli_list(err);
+	if (oc_arg_str(cli, "retune", NULL))
+		return oc_cli_retune(cli, err);
 	if (!cli->operand_n)
 		return oc_fail(err, OC_USAGE, "curate",
 		               "name a file of rows, or - for standard input (--list shows the "
@@ -27,6 +29,9 @@ const struct oc_verb oc_verb_curate = {
 	       "the one that comes first: name files of real rows first.\n\n"
 	       "OPTIONS is a YAML mapping in one line, {min: 3, blacklist: [a, b]}, or min=3 for "
 	       "short. `outcross help STAGE` explains a stage's options.\n\n"
+	       "Limits can be chosen again without the rows: --verdicts writes every score, and "
+	       "--retune VERDICTS --limit RULE=NUMBER counts what other limits would keep. With "
+	       "all=true in a stage's options all its rules are asked of every row.\n\n"
 	       "A job on files writes its files when it is done, and begins anew after an "
 	       "interruption; `outcross run` with a plan continues.",
 	.flags = oc_job_flags,

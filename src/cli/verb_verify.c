@@ -6,6 +6,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 {
 	if (oc_arg_bool(cli, "list"))
 		return oc_cli_list(err);
+	if (oc_arg_str(cli, "retune", NULL))
+		return oc_cli_retune(cli, err);
 	if (!cli->operand_n)
 		return oc_fail(err, OC_USAGE, "verify",
 		               "name a file of rows, or - for standard input (--list shows the "
