@@ -334,7 +334,7 @@ const struct oc_stage_def oc_stage_gopher_quality = {
 	       "Example: {\"text\": \"Buy now!\"} falls as `gopher_short_doc`: 2 words that are no "
 	       "symbols, 50 are asked.\n\n"
 	       "Cost: about 3 us for 220 words, its words counted already. Source: Rae et al. "
-               "2021, "
+	       "2021, "
 	       "arXiv 2112.11446, table A1.",
 	.kind = OC_STAGE_ROW,
 	.options = options,

@@ -478,11 +478,11 @@ const struct oc_stage_def oc_stage_gopher_repetition = {
 	.help = "Gopher's repetition rules: repeated paragraphs, lines and n-grams",
 	.doc = "As datatrove decides them, in its order and under its names. A short text falls "
 	       "too: an n-gram that occurs once also covers its share. An empty text is "
-               "`empty`.\n\n"
+	       "`empty`.\n\n"
 	       "Example: {\"text\": \"Click here\\nClick here\\nClick here\"} falls as "
 	       "`dup_line_frac`: 2 of 3 lines are repetitions, 0.3 are allowed.\n\n"
 	       "Cost: about 9 us for 220 words, cutting them out included. Source: Rae et al. "
-               "2021, "
+	       "2021, "
 	       "arXiv 2112.11446, table A1.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
