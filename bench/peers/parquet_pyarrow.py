@@ -3,8 +3,8 @@
 usage: parquet_pyarrow.py OUTCROSS [FOLDER] [DOCUMENTS]
 
 Compares every value of every type, prints the number of differences, then the speed of turning
-DOCUMENTS (default 100,000) documents of 170 words into JSON lines and back, on one core each. Values
-that JSON or DuckDB keeps otherwise are listed in `otherwise`.
+DOCUMENTS (default 100,000) documents of 170 words into JSON lines and back: Outcross is two processes
+side by side, pyarrow is told to use one core. Values that JSON or DuckDB keeps otherwise are listed in `otherwise`.
 """
 import datetime as dt
 import decimal
