@@ -26,6 +26,21 @@ struct oc_row *oc_driven_row(struct oc_batch *b, const char *json, uint64_t numb
 /* Runs a row or an ordered stage on one row. */
 void oc_driven_run(struct oc_driven *d, struct oc_row *row);
 
+/*
+ * Resolves a whole stage in a child process that may hold `held` bytes more than this one does
+ * (heap and anonymous maps: RLIMIT_DATA); its peak resident size, which counts mapped files too,
+ * may grow by `resident` more, 0 = that is not looked at. Fails the test when it cannot. Not under
+ * a sanitizer: see OC_SANITIZED.
+ */
+void oc_driven_resolve_within(struct oc_driven *d, struct oc_spill *spill, uint64_t held,
+                              uint64_t resident);
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OC_SANITIZED 1
+#else
+#define OC_SANITIZED 0
+#endif
+
 /* The rule of the row's last verdict, "" without one; valid until the next call. */
 const char *oc_last_rule(const struct oc_row *row);
 const char *oc_last_evidence(const struct oc_row *row);

@@ -8,8 +8,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -376,12 +374,6 @@ static void any_number_of_threads_and_memory_says_the_same(void **state)
 	assert_memory_equal(&one, &little, sizeof one);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
 /* RLIMIT_DATA counts heap and anonymous maps, not mapped files. The texts are ten times `memory`.
  */
 static void memory_is_obeyed(void **state)
@@ -391,30 +383,13 @@ static void memory_is_obeyed(void **state)
 	struct oc_err err = {0};
 	struct oc_driven d;
 	struct texts t = {9, WORDS, 10000, 1200};
-	int status;
 
-	if (SANITIZED)
+	if (OC_SANITIZED)
 		skip();
 	assert_int_equal(oc_driven_open(&d, "copies", "{}", 0, &err), 0);
 	struct oc_spill *spill = observe(&d, 2400, MEMORY, &t);
 	assert_true(oc_spill_len(spill, 1) >= 10 * (uint64_t)MEMORY);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		char line[256];
-		unsigned long long held = 0;
-		FILE *f = fopen("/proc/self/status", "r");
-		while (f && fgets(line, sizeof line, f))
-			if (sscanf(line, "VmData: %llu", &held) == 1)
-				break;
-		struct rlimit limit = {held * 1024 + MEMORY + SLACK, held * 1024 + MEMORY + SLACK};
-		if (!f || !held || setrlimit(RLIMIT_DATA, &limit))
-			_exit(3);
-		_exit(d.def->resolve(d.self, spill, &err) ? 2 : 0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	oc_driven_resolve_within(&d, spill, MEMORY + SLACK, MEMORY + 4 * SLACK);
 	oc_spill_close(spill);
 	oc_driven_close(&d);
 }

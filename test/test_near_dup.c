@@ -10,8 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <cmocka.h>
 
 #include "base/file.h"
@@ -344,26 +342,6 @@ static void any_number_of_threads_and_memory_decides_the_same(void **state)
 	assert_memory_equal(&one, &little, sizeof one);
 }
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
-
-static unsigned long long status_of(const char *name)
-{
-	char line[256];
-	unsigned long long held = 0;
-	FILE *f = fopen("/proc/self/status", "r");
-
-	while (f && fgets(line, sizeof line, f))
-		if (strncmp(line, name, strlen(name)) == 0)
-			sscanf(line + strlen(name), " %llu", &held);
-	if (f)
-		fclose(f);
-	return held * 1024;
-}
-
 /*
  * A child holds what it holds at the start, then resolves. RLIMIT_DATA limits what it holds
  * privately (heap and anonymous maps) to `memory` more, and its peak resident size, which counts
@@ -376,36 +354,13 @@ static void memory_is_obeyed_at_any_size(void **state)
 	enum { MEMORY = 1 << 20, SLACK = 1 << 20, RESIDENT_SLACK = 3 << 20 };
 	static const uint64_t sizes[] = {3000, 30000};
 
-	if (SANITIZED)
+	if (OC_SANITIZED)
 		skip();
 	for (size_t i = 0; i < 2; i++) {
-		struct oc_err err = {0};
 		struct oc_driven d;
-		int status;
 		open_with(&d, "{}");
 		struct oc_spill *spill = observe(&d, sizes[i], MEMORY, text_of, NULL);
-		pid_t child = fork();
-		assert_true(child >= 0);
-		if (!child) {
-			unsigned long long held = status_of("VmData:"), resident;
-			struct rlimit limit = {held + MEMORY + SLACK, held + MEMORY + SLACK};
-			FILE *f = fopen("/proc/self/clear_refs", "w");
-			if (!held || setrlimit(RLIMIT_DATA, &limit))
-				_exit(3);
-			/* the peak counts from here, where the kernel lets it */
-			bool peak = f && fputs("5", f) >= 0 && fclose(f) == 0;
-			resident = status_of("VmRSS:");
-			if (d.def->resolve(d.self, spill, &err))
-				_exit(2);
-			resident = status_of("VmHWM:") - resident;
-			if (peak)
-				fprintf(stderr, "%.1f MB of records, %.1f MB more resident\n",
-				        (double)sizes[i] * 640 / 1e6, (double)resident / 1e6);
-			_exit(peak && resident > MEMORY + RESIDENT_SLACK ? 4 : 0);
-		}
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_true(WIFEXITED(status));
-		assert_int_equal(WEXITSTATUS(status), 0);
+		oc_driven_resolve_within(&d, spill, MEMORY + SLACK, MEMORY + RESIDENT_SLACK);
 		assert_true(oc_spill_len(spill, 1) >= sizes[i] * 160);
 		oc_spill_close(spill);
 		oc_driven_close(&d);

@@ -9,8 +9,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -21,12 +19,6 @@
 #include "pipe/pass.h"
 #include "stage.h"
 #include "text/utf8.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#else
-#define SANITIZED 0
-#endif
 
 /* ------------------------------------------------------------------- texts */
 
@@ -658,31 +650,14 @@ static void memory_is_obeyed(void **state)
 	struct oc_err err = {0};
 	struct oc_driven d;
 	struct texts t = {0};
-	int status;
 
-	if (SANITIZED)
+	if (OC_SANITIZED)
 		skip();
 	texts_make(&t, 9, WORDS, 2400, 10000);
 	assert_int_equal(oc_driven_open(&d, "substring", "{action: drop}", 0, &err), 0);
 	struct oc_spill *spill = observe(&d, &t, MEMORY);
 	assert_true(oc_spill_len(spill, 1) >= 10 * (uint64_t)MEMORY);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		char line[256];
-		unsigned long long held = 0;
-		FILE *f = fopen("/proc/self/status", "r");
-		while (f && fgets(line, sizeof line, f))
-			if (sscanf(line, "VmData: %llu", &held) == 1)
-				break;
-		struct rlimit limit = {held * 1024 + MEMORY + SLACK, held * 1024 + MEMORY + SLACK};
-		if (!f || !held || setrlimit(RLIMIT_DATA, &limit))
-			_exit(3);
-		_exit(d.def->resolve(d.self, spill, &err) ? 2 : 0);
-	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 0);
+	oc_driven_resolve_within(&d, spill, MEMORY + SLACK, 0);
 	oc_spill_close(spill);
 	oc_driven_close(&d);
 	texts_fini(&t);

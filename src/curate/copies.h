@@ -69,6 +69,8 @@ struct oc_copies {
 	const struct oc_shift *shifts;
 	const uint64_t *places; /* (row_n, 4): text, prints, shifts, names */
 	struct oc_spill *place_of;
+	struct oc_str maps[OC_COPY_STREAMS + 1]; /* the streams and `places`, whole */
+	uint64_t map_len;
 };
 
 int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,

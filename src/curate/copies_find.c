@@ -1,6 +1,7 @@
 /* The search of the stage copies: see copies.h. */
 #include <endian.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "base/ctx.h"
 #include "base/err.h"
@@ -28,6 +29,8 @@ struct finder {
 	const struct oc_copies *c;
 	struct oc_pool *pool;
 	struct oc_sort *windows, *candidates;
+	uint64_t memory;
+	uint64_t looks; /* into the maps, since they were last let go */
 	uint64_t *bits; /* (2^bit_power) set where a query has a fingerprint */
 	unsigned bit_power;
 	struct place *few; /* (cap + 1) real places of the fingerprint, while they are few */
@@ -76,6 +79,10 @@ int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
 	if (oc_spill_map(c->place_of, 0, &places, err))
 		return -1;
 	c->places = (const void *)places.p;
+	for (unsigned i = 0; i <= OC_COPY_STREAMS; i++) {
+		c->maps[i] = i < OC_COPY_STREAMS ? stream[i] : places;
+		c->map_len += c->maps[i].len;
+	}
 	return 0;
 }
 
@@ -131,6 +138,22 @@ uint32_t oc_copies_judge(const struct oc_copies *c, uint32_t row, uint8_t *cover
 static bool is_query(const struct oc_copies *c, uint32_t row)
 {
 	return oc_copies_judged(c, row) || oc_copies_reference(c, row);
+}
+
+/* What the kernel maps around a byte that is looked at. */
+#define PAGES ((uint64_t)64 << 10)
+
+/* What was read through the maps counts as held until it is let go; the kernel keeps it at hand. */
+static void let_go(struct finder *f)
+{
+	const struct oc_copies *c = f->c;
+
+	f->looks = 0;
+	if (c->map_len <= f->memory / 2)
+		return;
+	for (unsigned i = 0; i <= OC_COPY_STREAMS; i++)
+		if (c->maps[i].len)
+			madvise((void *)(uintptr_t)c->maps[i].p, c->maps[i].len, MADV_DONTNEED);
 }
 
 /* A range of rows that one worker looks through; what it finds goes on in row order. */
@@ -213,6 +236,7 @@ static int over_rows(struct finder *f, void (*fn)(void *user, uint64_t item, uns
 			goto out;
 		}
 		oc_pool_for(f->pool, n, fn, slices);
+		let_go(f);
 		for (unsigned i = 0; i < n; i++)
 			if (slices[i].records.len &&
 			    oc_sort_add(sort, slices[i].records.p,
@@ -273,6 +297,8 @@ static int windows_of(struct finder *f, struct place p, int64_t after, bool quer
                       struct oc_err *err)
 {
 	const struct oc_copies *c = f->c;
+	if (++f->looks >= f->memory / 4 / PAGES)
+		let_go(f);
 	struct oc_str t = oc_copies_text(c, p.row);
 	const unsigned char *text = (const unsigned char *)t.p;
 	uint32_t size = c->winnow.min_span, reach = size - c->winnow.k;
@@ -439,7 +465,8 @@ struct growth {
 	struct diagonal *diagonals;
 	struct oc_buf intervals;
 	struct oc_copied now;
-	uint64_t effort;
+	uint64_t effort, memory;
+	uint64_t looks, look_most; /* into texts, before they are let go */
 };
 
 static void add_interval(struct oc_buf *b, uint32_t from, uint32_t to)
@@ -519,7 +546,7 @@ struct part {
 };
 
 struct verifier {
-	const struct oc_copies *c;
+	struct finder *f;
 	struct growth *growths; /* one a worker */
 	struct part *parts;
 };
@@ -535,6 +562,11 @@ static void row_grow(struct growth *g, const struct candidate *k)
 {
 	uint32_t source_at = be32toh(k->source_at);
 
+	if (++g->looks >= g->look_most) {
+		g->looks = 0;
+		if (g->c->map_len > g->memory / 2)
+			madvise((void *)(uintptr_t)g->c->text, g->c->maps[1].len, MADV_DONTNEED);
+	}
 	g->now.at_least |= (source_at & ONE_OF_MANY) != 0;
 	grow(g, be32toh(k->at), be32toh(k->source), source_at & ~ONE_OF_MANY);
 }
@@ -568,10 +600,10 @@ static void verify_part(void *user, uint64_t item, unsigned worker)
 }
 
 /* Whole queries, parted among the workers; what they found is told in row order. */
-static int verify_block(struct verifier *v, struct oc_pool *pool, const struct candidate *k,
-                        size_t n, oc_copied_fn *found, void *user, struct oc_err *err)
+static int verify_block(struct verifier *v, const struct candidate *k, size_t n,
+                        oc_copied_fn *found, void *user, struct oc_err *err)
 {
-	unsigned want = 4 * oc_pool_threads(pool), part_n = 0;
+	unsigned want = 4 * oc_pool_threads(v->f->pool), part_n = 0;
 	size_t at = 0;
 
 	while (at < n) {
@@ -583,7 +615,7 @@ static int verify_block(struct verifier *v, struct oc_pool *pool, const struct c
 		v->parts[part_n++].n = to - at;
 		at = to;
 	}
-	oc_pool_for(pool, part_n, verify_part, v);
+	oc_pool_for(v->f->pool, part_n, verify_part, v);
 	for (unsigned i = 0; i < part_n; i++) {
 		struct part *part = &v->parts[i];
 		struct oc_copied *f = (void *)part->found.p;
@@ -595,6 +627,7 @@ static int verify_block(struct verifier *v, struct oc_pool *pool, const struct c
 				return -1;
 		}
 	}
+	let_go(v->f);
 	return 0;
 }
 
@@ -605,8 +638,8 @@ struct block {
 	bool giant; /* its one query is being grown here: its candidates fill more than a block */
 };
 
-static int block_full(struct block *b, struct verifier *v, struct oc_pool *pool,
-                      oc_copied_fn *found, void *user, struct oc_err *err)
+static int block_full(struct block *b, struct verifier *v, oc_copied_fn *found, void *user,
+                      struct oc_err *err)
 {
 	size_t whole = b->n;
 
@@ -622,7 +655,7 @@ static int block_full(struct block *b, struct verifier *v, struct oc_pool *pool,
 	}
 	while (b->k[whole - 1].query == b->k[b->n - 1].query)
 		whole--;
-	if (verify_block(v, pool, b->k, whole, found, user, err))
+	if (verify_block(v, b->k, whole, found, user, err))
 		return -1;
 	memmove(b->k, b->k + whole, (b->n - whole) * sizeof *b->k);
 	b->n -= whole;
@@ -642,11 +675,10 @@ static int giant_ends(struct block *b, struct verifier *v, oc_copied_fn *found, 
 	return g->now.interval_n ? found(user, &g->now, err) : 0;
 }
 
-static int feed_block(struct block *b, struct verifier *v, struct oc_pool *pool,
-                      const struct candidate *k, oc_copied_fn *found, void *user,
-                      struct oc_err *err)
+static int feed_block(struct block *b, struct verifier *v, const struct candidate *k,
+                      oc_copied_fn *found, void *user, struct oc_err *err)
 {
-	if (b->n == b->cap && block_full(b, v, pool, found, user, err))
+	if (b->n == b->cap && block_full(b, v, found, user, err))
 		return -1;
 	if (b->giant && be32toh(k->query) != v->growths[0].now.row &&
 	    giant_ends(b, v, found, user, err))
@@ -655,22 +687,23 @@ static int feed_block(struct block *b, struct verifier *v, struct oc_pool *pool,
 	return 0;
 }
 
-static int verify(struct finder *f, uint64_t memory, oc_copied_fn *found, void *user,
-                  struct oc_err *err)
+static int verify(struct finder *f, oc_copied_fn *found, void *user, struct oc_err *err)
 {
 	unsigned threads = oc_pool_threads(f->pool);
-	struct verifier v = {.c = f->c};
-	struct block b = {.cap = memory / sizeof *b.k};
+	struct verifier v = {.f = f};
+	struct block b = {.cap = f->memory / 8 / sizeof *b.k};
 	const void *sorted;
 	size_t n;
 	int rc = -1;
 
-	b.cap = b.cap < 64 ? 64 : b.cap > 1 << 20 ? 1 << 20 : b.cap;
+	b.cap = b.cap < 64 ? 64 : b.cap > 1 << 15 ? 1 << 15 : b.cap;
 	b.k = oc_alloc(b.cap * sizeof *b.k);
 	v.growths = oc_zalloc(threads, sizeof *v.growths);
 	v.parts = oc_zalloc((size_t)4 * threads, sizeof *v.parts);
 	for (unsigned i = 0; i < threads; i++) {
 		v.growths[i].c = f->c;
+		v.growths[i].memory = f->memory;
+		v.growths[i].look_most = f->memory / threads / 4 / PAGES;
 		v.growths[i].diagonals = oc_alloc(DIAGONALS * sizeof *v.growths[i].diagonals);
 		memset(v.growths[i].diagonals, 0xFF, DIAGONALS * sizeof *v.growths[i].diagonals);
 	}
@@ -685,13 +718,13 @@ static int verify(struct finder *f, uint64_t memory, oc_copied_fn *found, void *
 		}
 		const struct candidate *k = sorted;
 		for (size_t i = 0; i < n; i++)
-			if (feed_block(&b, &v, f->pool, &k[i], found, user, err))
+			if (feed_block(&b, &v, &k[i], found, user, err))
 				goto out;
 	}
 	if (b.giant)
 		rc = giant_ends(&b, &v, found, user, err);
 	else
-		rc = b.n ? verify_block(&v, f->pool, b.k, b.n, found, user, err) : 0;
+		rc = b.n ? verify_block(&v, b.k, b.n, found, user, err) : 0;
 out:
 	for (unsigned i = 0; i < threads; i++) {
 		free(v.growths[i].diagonals);
@@ -710,7 +743,7 @@ out:
 int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, oc_copied_fn *found,
                    void *user, struct oc_err *err)
 {
-	struct finder f = {.c = c};
+	struct finder f = {.c = c, .memory = memory};
 	struct oc_sort *prints = NULL;
 	int rc = -1;
 
@@ -734,7 +767,7 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 		goto out;
 	oc_sort_free(f.windows);
 	f.windows = NULL;
-	rc = verify(&f, memory / 8, found, user, err);
+	rc = verify(&f, found, user, err);
 out:
 	oc_sort_free(prints);
 	oc_sort_free(f.windows);
