@@ -22,7 +22,7 @@ static void vocab_grow(struct oc_kn_vocab *v)
 	for (uint64_t i = 0; i < v->cap; i++) {
 		if (!old[i].id)
 			continue;
-		uint64_t at = old[i].key & (cap - 1);
+		uint64_t at = v->key[old[i].id - 1] & (cap - 1);
 		while (v->slot[at].id)
 			at = (at + 1) & (cap - 1);
 		v->slot[at] = old[i];
@@ -37,7 +37,7 @@ static uint32_t vocab_add(struct oc_kn_vocab *v, uint64_t key, struct oc_str wor
 		vocab_grow(v);
 	uint64_t at = key & (v->cap - 1);
 	while (v->slot[at].id) {
-		if (v->slot[at].key == key)
+		if (v->slot[at].check == key >> 32 && v->key[v->slot[at].id - 1] == key)
 			return v->slot[at].id - 1;
 		at = (at + 1) & (v->cap - 1);
 	}
@@ -46,7 +46,7 @@ static uint32_t vocab_add(struct oc_kn_vocab *v, uint64_t key, struct oc_str wor
 		v->key = oc_realloc(v->key, v->room * sizeof *v->key);
 		v->at = oc_realloc(v->at, v->room * sizeof *v->at);
 	}
-	v->slot[at] = (struct oc_kn_slot){key, v->n + 1};
+	v->slot[at] = (struct oc_kn_slot){(uint32_t)(key >> 32), v->n + 1};
 	v->key[v->n] = key;
 	v->at[v->n] = v->text.len;
 	oc_buf_str(&v->text, word);
@@ -129,10 +129,10 @@ static int take_row(void *user, struct oc_row *row, void *note, struct oc_err *e
 	for (uint64_t s = 0; s < t->sentence_n; s++)
 		if (take_sentence(c, t, t->sentence[s], t->sentence[s + 1], err) < 0)
 			return -1;
-	if (vocab_bytes(&c->e->vocab) > c->e->train->memory / 4)
+	if (vocab_bytes(&c->e->vocab) > c->e->train->memory / 8 * 3)
 		return oc_fail(
 			err, OC_INPUT, "train perplexity",
-			"%u different words alone take a quarter of the memory allowed: raise "
+			"%u different words alone take three eighths of the memory allowed: raise "
 			"--memory, or use --words fold",
 			c->e->vocab.n);
 	return 0;
@@ -217,7 +217,7 @@ static int train_perplexity(const struct oc_train *t, yyjson_val *opts, struct o
 		c.words = OC_KN_FOLD;
 	e->train = t;
 	e->order = (unsigned)oc_json_get_int(opts, "order", 5);
-	e->memory = t->memory / 4 * 3; /* the rest is for words, rows and buffers */
+	e->memory = t->memory / 2; /* up to 3/8 are for words, an eighth for rows */
 	e->keys = !oc_json_get_bool(opts, "arpa", false);
 	if (count(&c, err) < 0 || oc_kn_estimate(e, err) < 0)
 		goto out;

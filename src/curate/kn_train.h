@@ -28,8 +28,8 @@ enum { OC_KN_ID_UNK, OC_KN_ID_BOS, OC_KN_ID_EOS, OC_KN_ID_FIRST };
 /* Words by number, in the order in which the text has them. */
 struct oc_kn_vocab {
 	struct oc_kn_slot {
-		uint64_t key;
-		uint32_t id; /* + 1; 0 = empty */
+		uint32_t check; /* high half of the key */
+		uint32_t id;    /* + 1; 0 = empty */
 	} * slot;
 	uint64_t cap;
 	uint64_t *key;      /* (n) */

@@ -9,8 +9,9 @@
 #include "data/row.h"
 #include "pipe/source.h"
 
-#define UNDER_WAY 3 /* places */
-#define BATCHES   8 /* of a place; an arena is one thread's, so a batch is parsed by one */
+#define UNDER_WAY    3 /* places */
+#define BATCHES      8 /* of a place at most; an arena is one thread's, so one parses a batch */
+#define BATCH_MEMORY (10 << 20) /* with what is made of its rows, about */
 
 /* Some batches on their way; what each row's parse left. */
 struct place {
@@ -24,6 +25,7 @@ struct reading {
 	const struct oc_source_def *def;
 	void *source;
 	struct place place[UNDER_WAY];
+	unsigned batches;                     /* of a place: an eighth of the memory */
 	struct place *reads, *parses, *takes; /* NULL: nothing there */
 	int more;                             /* what the source said last */
 	struct oc_err read_err, take_err;     /* each written by one task */
@@ -71,7 +73,7 @@ static void read_place(struct reading *g)
 {
 	struct place *to = g->reads;
 
-	for (to->n = 0; to->n < BATCHES && g->more > 0; to->n++) {
+	for (to->n = 0; to->n < g->batches && g->more > 0; to->n++) {
 		oc_batch_reset(to->batch[to->n]);
 		g->more = g->def->next(g->source, to->batch[to->n], &g->read_err);
 	}
@@ -164,6 +166,8 @@ int oc_train_read(struct oc_train_rows *r, struct oc_err *err)
 	struct oc_arena *a = oc_arena_new();
 	int rc = 0;
 
+	uint64_t fit = r->train->memory / 8 / UNDER_WAY / BATCH_MEMORY;
+	g.batches = fit < 1 ? 1 : fit > BATCHES ? BATCHES : (unsigned)fit;
 	r->rows = r->bad = 0;
 	for (unsigned i = 0; i < UNDER_WAY * BATCHES; i++) {
 		struct place *p = &g.place[i / BATCHES];
