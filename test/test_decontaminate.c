@@ -11,7 +11,11 @@
 
 #include "base/file.h"
 #include "base/rng.h"
+#include "curate/decontaminate.h"
+#include "pipe/spill.h"
 #include "stage.h"
+#include "text/utf8.h"
+#include "text/view.h"
 
 /* A stage over one benchmark file with these bytes. */
 static void open_over(struct oc_driven *d, const char *options, struct oc_str benchmark,
@@ -181,6 +185,209 @@ static void templates_make_no_hit(void **state)
 	oc_buf_fini(&lines);
 }
 
+/* Our words are those of the shared view: the same places, and equal where those are. */
+static void words_are_those_of_the_view(void **state)
+{
+	(void)state;
+	static const char *const parts[] = {"a", "Z",  "9",        " ",  ".",           "\n",
+	                                    "é", "É",  "\xC4\xB0", "日", "か",          "ก",
+	                                    "ำ", "של", "ß",        "İ",  "\xFF",        "\xE3\x81",
+	                                    "_", "Å",  "٣",        "’",  "\xE2\x80\x8D"};
+	struct oc_leak_words w = {0};
+	struct oc_arena *a = oc_arena_new();
+	struct oc_rng rng;
+	struct oc_draws d;
+
+	oc_rng_init(&rng, 5, "test/decontaminate/words");
+	for (uint64_t i = 0; i < 3000; i++) {
+		struct oc_buf text = {0};
+		oc_draws_init(&d, &rng, i);
+		for (unsigned k = 0; k < 25; k++)
+			oc_buf_puts(&text, parts[oc_draw_below(&d, sizeof parts / sizeof *parts)]);
+		struct oc_words want = oc_text_fold(a, oc_text_lower(a, oc_buf_view(&text)));
+		oc_leak_words(&w, OC_LEAKS_OWN, oc_buf_view(&text), a);
+		assert_int_equal(w.n, want.n);
+		for (uint32_t k = 0; k < w.n; k++) {
+			struct oc_str raw = {text.p + w.from[k], w.to[k] - w.from[k]};
+			struct oc_str lower = oc_text_lower(a, raw);
+			assert_true(oc_str_eq(lower, want.word[k]));
+			for (uint32_t j = 0; j < k; j++)
+				assert_int_equal(w.hash[j] == w.hash[k],
+				                 oc_str_eq(want.word[j], want.word[k]));
+		}
+		oc_buf_fini(&text);
+		oc_arena_reset(a);
+	}
+	oc_leak_words_fini(&w);
+	oc_arena_free(a);
+}
+
+/* n rows through observe, resolve and apply; what became of each in `fate`. */
+static void run_whole(struct oc_driven *d, const char *const *rows, unsigned n, uint64_t memory,
+                      enum oc_fate *fate)
+{
+	struct oc_err err = {0};
+	struct oc_spill *spill = oc_spill_open(d->ctx, d->dir, "seen", 1, memory, &err);
+	struct oc_buf out = {0};
+
+	assert_int_equal(d->def->kind, OC_STAGE_WHOLE);
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < n; i++) {
+			struct oc_batch *b = oc_batch_new(1);
+			struct oc_row *row = oc_driven_row(b, rows[i], i, OC_REAL);
+			int rc = pass ? d->def->apply(d->self, d->scratch, row, &err)
+			              : d->def->observe(d->self, d->scratch, row, &out, &err);
+			if (rc)
+				fail_msg("%s", err.msg);
+			fate[i] = row->fate;
+			oc_batch_free(b);
+		}
+		if (pass)
+			break;
+		assert_int_equal(oc_spill_add(spill, 0, out.p, out.len, &err), 0);
+		assert_int_equal(d->def->resolve(d->self, spill, &err), 0);
+	}
+	oc_spill_close(spill);
+	oc_buf_fini(&out);
+}
+
+static void what_many_rows_say_is_no_leak(void **state)
+{
+	(void)state;
+	static const char *const rows[] = {
+		"{\"text\":\"once upon a time there was a king who had three sons\"}",
+		"{\"text\":\"Once upon a time there was a king who had three daughters.\"}",
+		"{\"text\":\"once upon a time there was a king who had three sons and a dog\"}",
+		"{\"text\":\"He began: once upon a time there was a king who had none\"}",
+		"{\"text\":\"the second of them left the house at night with nothing but a lamp\"}",
+	};
+	struct oc_driven d;
+	struct oc_err err = {0};
+	enum oc_fate fate[5];
+	struct oc_buf facts = {0};
+
+	open_over(&d, "frequent: 3, ngram: 8",
+	          OC_LIT("Once upon a time there was a king who had three sons. The second of them "
+	                 "left the house at night with nothing but a lamp.\n"),
+	          ".txt");
+	run_whole(&d, rows, 5, 1 << 20, fate);
+	/* "... who had three sons" stands in two rows, "... who had three" in three */
+	assert_int_equal(fate[0], OC_REJECTED);
+	assert_int_equal(fate[1], OC_REJECTED);
+	assert_int_equal(fate[2], OC_REJECTED);
+	assert_int_equal(fate[3], OC_LIVE);
+	assert_int_equal(fate[4], OC_REJECTED);
+	assert_int_equal(d.def->facts(d.self, &facts, &err), 0);
+	assert_non_null(strstr(oc_buf_cstr(&facts), "4 rows hold words of 1 of the benchmarks' 1"));
+	assert_non_null(strstr(facts.p, "1 hits were taken for templates"));
+	oc_buf_fini(&facts);
+	oc_driven_close(&d);
+}
+
+#define LETTERS "a b c d e f g h i j k l m n o p q r s t u v w x y z"
+
+static void the_rules_of_others(void **state)
+{
+	(void)state;
+	struct oc_driven d;
+	struct oc_buf row = {0}, pad = {0};
+
+	/* datatrove: 12 tokens, at least one of them of the answer */
+	open_over(&d, "compat: datatrove, fields: [q], answer: a",
+	          OC_LIT("{\"q\":\"a1 b c d e f g h i j k l m n o p\",\"a\":\"u v w x y z\"}\n"),
+	          ".jsonl");
+	says(&d, "{\"text\":\"a1 b c d e f g h i j k l m n o p\"}", "live ");
+	says(&d, "{\"text\":\"F, g (h) I j k l m n o p: u\"}", "\"simplified_at\"");
+	says(&d, "{\"text\":\"g h i j k l m n o p u\"}", "live ");
+	says(&d, "{\"text\":\"u v w x y z\"}", "live ");
+	oc_driven_close(&d);
+
+	/* gpt3: punctuation alone is a word that equals none; cut with 200 characters around */
+	open_over(&d, "compat: gpt3, action: cut, field: text", OC_LIT(LETTERS "\n"), ".txt");
+	says(&d, "{\"text\":\"a b c d e f - g h i j k l m n\"}", "live ");
+	says(&d, "{\"text\":\"A, b c d e f g h i j k l m.\"}", "rejected nothing_left");
+	says(&d, "{\"text\":\"" LETTERS "\"}", "rejected too_dirty");
+	for (unsigned i = 0; i < 500; i++)
+		oc_buf_puts(&pad, i % 10 ? "é" : " ");
+	oc_buf_printf(&row, "{\"text\":\"%s a b c d e f g h i j k l m %s\"}", oc_buf_cstr(&pad),
+	              pad.p);
+	struct oc_batch *b = oc_batch_new(1);
+	struct oc_row *r = oc_driven_row(b, oc_buf_cstr(&row), 0, OC_REAL);
+	struct oc_str text;
+	oc_driven_run(&d, r);
+	assert_int_equal(r->fate, OC_LIVE);
+	oc_row_field(r, OC_LIT("text"), &text);
+	/* 501 - 200 characters before and as many after, and the break between the pieces */
+	assert_int_equal(oc_utf8_count(text), 301 + 1 + 301);
+	oc_batch_free(b);
+	oc_driven_close(&d);
+
+	/* cosmopedia: ten words nominate, half of the characters decide */
+	open_over(&d, "compat: cosmopedia", OC_LIT("Àpple " LETTERS " omega\n"), ".txt");
+	says(&d, "{\"text\":\"x apple a b c d e f g h i\"}", "live ");
+	says(&d, "{\"text\":\"APPLE: a b c d e f g h i j k l m n o p q\"}",
+	     "rejected contaminated");
+	says(&d, "{\"text\":\"a b c d e f g h i, j! k l m n o p q r s t u\"}", "\"share\":0.6");
+	oc_driven_close(&d);
+	oc_buf_fini(&row);
+	oc_buf_fini(&pad);
+}
+
+/* difflib's answers: characters in common blocks longer than 5 over those of the item. */
+static void overlap_is_difflibs(void **state)
+{
+	(void)state;
+	assert_true(oc_leak_overlap(OC_LIT("abcdefgh"), OC_LIT("abcdefgh")) == 1);
+	assert_true(oc_leak_overlap(OC_LIT("abcde"), OC_LIT("abcde")) == 0);
+	assert_true(oc_leak_overlap(OC_LIT(""), OC_LIT("abcdef")) == 0);
+	assert_true(oc_leak_overlap(OC_LIT("abcdef"), OC_LIT("")) == 0);
+	/* the longest block first: what comes before it in one text may not come after in the other
+	 */
+	assert_true(oc_leak_overlap(OC_LIT("0123456789 abcdefg"), OC_LIT("abcdefg 0123456789")) ==
+	            10.0 / 18);
+	assert_true(oc_leak_overlap(OC_LIT("xx abcdef yy ghijkl"), OC_LIT("abcdefghijkl")) == 1);
+	assert_true(oc_leak_overlap(OC_LIT("äöüßéè"), OC_LIT("äöüßéè")) == 1);
+}
+
+/* Rows that others choke on: linear time, and a verdict that makes sense. */
+static void hostile_rows(void **state)
+{
+	(void)state;
+	struct oc_driven d;
+	struct oc_buf row = {0};
+
+	open_over(&d, "ngram: 8, near: 5",
+	          OC_LIT("word word word word word word word word word word word word\n"
+	                 "word word word word word\n"
+	                 "今日は天気がいいですね散歩に行きましょう\n"
+	                 "วันนี้อากาศดีมาก เราไปเดินเล่นกันเถอะ ในสวน กับ หมา ของ เรา ทุก วัน\n"
+	                 "שלום לכל מי שקורא את השורה הזאת בבוקר\n"),
+	          ".txt");
+	oc_buf_puts(&row, "{\"text\":\"");
+	for (unsigned i = 0; i < 1000000; i++)
+		oc_buf_puts(&row, "word ");
+	oc_buf_puts(&row, "\"}");
+	says(&d, oc_buf_cstr(&row), "rejected contaminated {");
+	row.len = 0;
+	oc_buf_puts(&row, "{\"text\":\"");
+	for (unsigned i = 0; i < 20000000; i++)
+		oc_buf_putc(&row, i % 97 ? 'x' : (char)('a' + i % 25));
+	oc_buf_puts(&row, "\"}");
+	struct oc_batch *b = oc_batch_new(1);
+	struct oc_row *r = oc_driven_row(b, oc_buf_cstr(&row), 0, OC_REAL);
+	oc_driven_run(&d, r);
+	assert_int_equal(r->fate, OC_LIVE);
+	oc_batch_free(b);
+	says(&d, "{\"text\":\"…「今日は天気がいいですね、散歩に行きましょう」\"}", "\"words\":20");
+	says(&d, "{\"text\":\"ก วันนี้อากาศดีมาก เราไปเดินเล่นกันเถอะ ในสวน กับ หมา ของ เรา ทุก วัน\"}",
+	     "\"item\":\"4\"");
+	says(&d, "{\"text\":\"שלום, לכל מי שקורא את השורה הזאת בבוקר!\"}", "\"item\":\"5\"");
+	says(&d, "{\"text\":\"\"}", "live ");
+	says(&d, "{}", "live ");
+	oc_driven_close(&d);
+	oc_buf_fini(&row);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -188,6 +395,11 @@ int main(void)
 		cmocka_unit_test(the_evidence_says_where),
 		cmocka_unit_test(short_items_need_their_answer),
 		cmocka_unit_test(templates_make_no_hit),
+		cmocka_unit_test(words_are_those_of_the_view),
+		cmocka_unit_test(what_many_rows_say_is_no_leak),
+		cmocka_unit_test(the_rules_of_others),
+		cmocka_unit_test(overlap_is_difflibs),
+		cmocka_unit_test(hostile_rows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

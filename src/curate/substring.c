@@ -5,23 +5,19 @@
  * they are: case and white space count. Lee et al., "Deduplicating Training Data Makes Language
  * Models Better" (2022), section 4.1, with a suffix array; here see substring.h.
  *
- * `report` and `cut` look at the set as given. What is cut are the bytes in a repeated window of
- * min_span bytes, except those that lie in the first occurrence of a window that is repeated later:
- * so every such window still stands somewhere, whole. A text that is one letter a million times
- * keeps min_span of them. Pieces are cut back to whole code points.
- *
- * `drop` decides in row order: a row goes when more than `max_coverage` of its bytes lie in windows
- * that stand in an earlier row that stays. What a row repeats of itself, or of a row that went, is
- * no reason to lose it.
+ * All actions decide in row order, and nothing goes whose like does not stay: a byte is cut when it
+ * lies in a window of min_span bytes that stands, whole, in what is left of the earlier rows or of
+ * this one; a row is dropped when more than `max_coverage` of its bytes lie in windows of earlier
+ * rows that stay. A window whose first occurrence was cut into or went with its row belongs to the
+ * next place that has it. So a text that is one letter a million times keeps min_span of them, and
+ * what only dropped rows had is not lost. Pieces are cut back to whole code points. `report` says
+ * what `cut` would take.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "curate/substring.h"
+#include "data/facts.h"
 #include "data/row.h"
 #include "text/view.h"
 
@@ -37,11 +33,6 @@ struct result {
 	uint64_t row_from, from, run_len; /* the longest run, in the row and in the source */
 };
 
-/* Bytes [from, to) of a row's text. */
-struct piece {
-	uint64_t from, to;
-};
-
 struct substring {
 	char *name;
 	struct oc_ctx *ctx;
@@ -54,7 +45,8 @@ struct substring {
 	const struct result *results;
 	uint64_t result_n;
 	const char *keys;
-	const struct piece *pieces;
+	const struct oc_span_piece *pieces;
+	uint64_t row_n, bytes, repeated_n, covered, findings; /* rows with repeats, their bytes */
 };
 
 static const struct oc_option options[] = {
@@ -157,300 +149,53 @@ static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf 
 
 /* ---------------------------------------------------------------- resolving */
 
-/*
- * A window whose first occurrence went with its row belongs to the first later row that stays. For
- * each place of a dropped row: the place of that window + 1, or 0. A sparse file, mapped: there is
- * room for all places, and disk only for dropped rows.
- */
-struct owners {
-	uint64_t *at;
-	uint64_t n;
-	char *path;
-	int fd;
-};
-
-struct resolver {
+struct keeper {
 	struct substring *stage;
 	struct oc_spans spans;
-	uint64_t row;                       /* the row whose windows are gathered */
-	struct oc_buf found;                /* its struct oc_span_found */
-	struct oc_buf repeated, first, cut; /* struct piece */
-	struct oc_buf dropped;              /* a bit a row */
-	struct owners owners;
-	struct oc_span_found
-		run; /* the longest run of the row; its source is in a row that stays */
-	uint64_t rows_n, bytes, covered, findings;
 };
-
-static bool is_dropped(const struct resolver *r, uint64_t row)
-{
-	return row / 8 < r->dropped.len && (r->dropped.p[row / 8] >> row % 8 & 1);
-}
-
-static int owners_open(struct owners *o, const char *dir, uint64_t n, struct oc_err *err)
-{
-	struct oc_buf path = {0};
-
-	oc_buf_printf(&path, "%s/substring.owners", dir);
-	oc_buf_cstr(&path);
-	o->path = path.p;
-	o->fd = open(o->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (o->fd < 0)
-		return oc_fail_errno(err, o->path, "cannot create");
-	unlink(o->path);
-	if (ftruncate(o->fd, (off_t)(n * sizeof *o->at)))
-		return oc_fail_errno(err, o->path, "cannot make room");
-	void *map = mmap(NULL, n * sizeof *o->at, PROT_READ | PROT_WRITE, MAP_SHARED, o->fd, 0);
-	if (map == MAP_FAILED)
-		return oc_fail_errno(err, o->path, "cannot map");
-	o->at = map;
-	o->n = n;
-	return 0;
-}
-
-static void owners_close(struct owners *o)
-{
-	if (o->at)
-		munmap(o->at, o->n * sizeof *o->at);
-	if (o->path)
-		close(o->fd);
-	free(o->path);
-}
-
-static int mark_dropped(struct resolver *r, uint64_t row, struct oc_err *err)
-{
-	const struct oc_spans *s = &r->spans;
-	struct owners *o = &r->owners;
-
-	if (!o->at && owners_open(o, s->dir, s->text.len, err))
-		return -1;
-	/* allocated now, so that a full disk is an error here and not a fault later */
-	errno = posix_fallocate(o->fd, (off_t)(s->places[row] * sizeof *o->at),
-	                        (off_t)(s->rows[row].text_len * sizeof *o->at));
-	if (errno)
-		return oc_fail_errno(err, o->path, "cannot make room");
-	if (row / 8 >= r->dropped.len) {
-		size_t more = (size_t)(row / 8 + 1) - r->dropped.len;
-		oc_buf_reserve(&r->dropped, more);
-		memset(r->dropped.p + r->dropped.len, 0, more);
-		r->dropped.len += more;
-	}
-	r->dropped.p[row / 8] |= (char)(1 << row % 8);
-	return 0;
-}
-
-/* The bytes of n windows from `at` on, joined to those before; windows come ascending. */
-static void cover(const struct resolver *r, struct oc_buf *pieces, uint64_t at, uint64_t n)
-{
-	uint64_t from = at - r->spans.places[r->row], to = from + n - 1 + r->stage->min_span;
-	struct piece *top = pieces->len ? (void *)(pieces->p + pieces->len - sizeof *top) : NULL;
-
-	if (top && from <= top->to) {
-		top->to = to;
-		return;
-	}
-	struct piece p = {from, to};
-	oc_buf_add(pieces, &p, sizeof p);
-}
-
-static void longest(struct resolver *r, uint64_t at, uint64_t source, uint64_t n)
-{
-	if (n > r->run.n)
-		r->run = (struct oc_span_found){at, source, (uint32_t)n};
-}
-
-/* ---- report, cut: the set as given */
-
-static bool continues(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
-static void add_cut(struct resolver *r, uint64_t from, uint64_t to)
-{
-	struct oc_str text = oc_spans_text(&r->spans, r->row);
-
-	while (from < to && continues(text.p[from]))
-		from++;
-	while (from < to && to < text.len && continues(text.p[to]))
-		to--;
-	if (from == to)
-		return;
-	struct piece p = {from, to};
-	oc_buf_add(&r->cut, &p, sizeof p);
-}
-
-/* What is repeated, less what is first. */
-static void subtract(struct resolver *r)
-{
-	const struct piece *p = (const void *)r->repeated.p, *f = (const void *)r->first.p;
-	size_t p_n = r->repeated.len / sizeof *p, f_n = r->first.len / sizeof *f, k = 0;
-
-	for (size_t i = 0; i < p_n; i++) {
-		uint64_t from = p[i].from;
-		while (k < f_n && f[k].to <= from)
-			k++;
-		for (size_t j = k; j < f_n && f[j].from < p[i].to; j++) {
-			if (f[j].from > from)
-				add_cut(r, from, f[j].from);
-			from = f[j].to;
-		}
-		if (from < p[i].to)
-			add_cut(r, from, p[i].to);
-	}
-}
-
-static void look_at_all(struct resolver *r)
-{
-	const struct oc_span_found *f = (const void *)r->found.p;
-
-	for (size_t i = 0; i < r->found.len / sizeof *f; i++) {
-		if (f[i].source == OC_SPAN_FIRST) {
-			cover(r, &r->first, f[i].at, f[i].n);
-			continue;
-		}
-		cover(r, &r->repeated, f[i].at, f[i].n);
-		longest(r, f[i].at, f[i].source, f[i].n);
-	}
-	subtract(r);
-}
-
-/* ---- drop: against the rows that stay */
-
-static void look_at_kept(struct resolver *r)
-{
-	const struct oc_span_found *f = (const void *)r->found.p;
-
-	for (size_t i = 0; i < r->found.len / sizeof *f; i++) {
-		if (f[i].source == OC_SPAN_FIRST)
-			continue;
-		uint64_t row = oc_spans_row(&r->spans, f[i].source);
-		if (row == r->row)
-			continue;
-		if (!is_dropped(r, row)) {
-			cover(r, &r->cut, f[i].at, f[i].n);
-			longest(r, f[i].at, f[i].source, f[i].n);
-			continue;
-		}
-		const uint64_t *owner = r->owners.at + f[i].source;
-		for (uint32_t k = 0, to; k < f[i].n; k = to) {
-			to = k + 1;
-			if (!owner[k])
-				continue;
-			while (to < f[i].n && owner[to] == owner[to - 1] + 1)
-				to++;
-			cover(r, &r->cut, f[i].at + k, to - k);
-			longest(r, f[i].at + k, owner[k] - 1, to - k);
-		}
-	}
-}
-
-/* A row that stays becomes the owner of what only dropped rows had. */
-static void own(struct resolver *r)
-{
-	const struct oc_span_found *f = (const void *)r->found.p;
-
-	for (size_t i = 0; i < r->found.len / sizeof *f; i++) {
-		if (f[i].source == OC_SPAN_FIRST ||
-		    !is_dropped(r, oc_spans_row(&r->spans, f[i].source)))
-			continue;
-		uint64_t *owner = r->owners.at + f[i].source;
-		for (uint32_t k = 0; k < f[i].n; k++)
-			if (!owner[k])
-				owner[k] = f[i].at + k + 1;
-	}
-}
-
-/* ---- a row is complete */
-
-static int keep(struct resolver *r, uint64_t covered, struct oc_err *err)
-{
-	struct oc_spill *out = r->stage->out;
-	const struct oc_spans *s = &r->spans;
-	uint64_t source = oc_spans_row(s, r->run.source);
-	struct oc_str key = oc_spans_key(s, source);
-	struct result result = {.number = s->rows[r->row].number,
-	                        .covered = covered,
-	                        .len = s->rows[r->row].text_len,
-	                        .key = oc_spill_len(out, 1),
-	                        .key_len = (uint32_t)key.len,
-	                        .piece = oc_spill_len(out, 2) / sizeof(struct piece),
-	                        .piece_n = (uint32_t)(r->cut.len / sizeof(struct piece)),
-	                        .row_from = r->run.at - s->places[r->row],
-	                        .from = r->run.source - s->places[source],
-	                        .run_len = (uint64_t)r->run.n - 1 + s->min_span};
-
-	if (oc_spill_add(out, 0, &result, sizeof result, err) ||
-	    oc_spill_add(out, 1, key.p, key.len, err))
-		return -1;
-	return oc_spill_add(out, 2, r->cut.p, r->cut.len, err);
-}
 
 static bool is_finding(const struct substring *s, uint64_t covered, uint64_t len)
 {
 	return (double)covered > s->coverage * (double)len;
 }
 
-static int close_row(struct resolver *r, struct oc_err *err)
+static int keep(void *user, const struct oc_span_settled *row, struct oc_err *err)
 {
-	struct substring *s = r->stage;
-	uint64_t covered = 0;
+	struct keeper *k = user;
+	struct substring *s = k->stage;
+	struct oc_str key = oc_spans_key(&k->spans, row->source);
+	struct result result = {.number = k->spans.rows[row->row].number,
+	                        .covered = row->covered,
+	                        .len = k->spans.rows[row->row].text_len,
+	                        .key = oc_spill_len(s->out, 1),
+	                        .key_len = (uint32_t)key.len,
+	                        .piece = oc_spill_len(s->out, 2) / sizeof *row->pieces,
+	                        .piece_n = row->piece_n,
+	                        .row_from = row->row_from,
+	                        .from = row->from,
+	                        .run_len = row->run_len};
 
-	if (!r->found.len)
-		return 0;
-	r->repeated.len = r->first.len = r->cut.len = 0;
-	r->run = (struct oc_span_found){0};
-	if (s->action == DROP)
-		look_at_kept(r);
-	else
-		look_at_all(r);
-	const struct piece *p = (const void *)r->cut.p;
-	for (size_t i = 0; i < r->cut.len / sizeof *p; i++)
-		covered += p[i].to - p[i].from;
-	bool finding = is_finding(s, covered, r->spans.rows[r->row].text_len);
-	if (covered) {
-		r->rows_n++;
-		r->covered += covered;
-		r->findings += finding;
-		if (keep(r, covered, err))
-			return -1;
-	}
-	if (s->action == DROP && covered && finding) {
-		if (mark_dropped(r, r->row, err))
-			return -1;
-	} else if (s->action == DROP) {
-		own(r);
-	}
-	r->found.len = 0;
-	return 0;
-}
-
-static int gather(void *user, const struct oc_span_found *found, struct oc_err *err)
-{
-	struct resolver *r = user;
-	const struct oc_spans *s = &r->spans;
-
-	if (found->at >= s->places[r->row + 1]) {
-		if (close_row(r, err))
-			return -1;
-		r->row = oc_spans_row(s, found->at);
-	}
-	oc_buf_add(&r->found, found, sizeof *found);
-	return 0;
+	s->repeated_n++;
+	s->covered += row->covered;
+	s->findings += is_finding(s, result.covered, result.len);
+	if (oc_spill_add(s->out, 0, &result, sizeof result, err) ||
+	    oc_spill_add(s->out, 1, key.p, key.len, err))
+		return -1;
+	return oc_spill_add(s->out, 2, row->pieces, row->piece_n * sizeof *row->pieces, err);
 }
 
 static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 {
 	struct substring *s = self;
-	struct resolver r = {.stage = s};
+	struct keeper k = {.stage = s};
 	struct oc_str out;
 	int rc = -1;
 
 	oc_spill_close(s->out);
 	s->out = oc_spill_open(s->ctx, oc_spill_dir(spill), "substring.out", 3,
 	                       oc_spill_memory(spill) / 16, err);
-	if (!s->out || oc_spans_open(&r.spans, s->ctx, s->name, s->min_span, spill, err) ||
-	    oc_spans_find(&r.spans, gather, &r, err) || close_row(&r, err))
+	if (!s->out || oc_spans_open(&k.spans, s->ctx, s->name, s->min_span, spill, err) ||
+	    oc_spans_settle(&k.spans, s->action == DROP, s->coverage, keep, &k, err))
 		goto out;
 	if (oc_spill_map(s->out, 0, &out, err))
 		goto out;
@@ -462,27 +207,43 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	if (oc_spill_map(s->out, 2, &out, err))
 		goto out;
 	s->pieces = (const void *)out.p;
-	for (uint64_t i = 0; i < r.spans.row_n; i++)
-		r.bytes += r.spans.rows[i].text_len;
-	oc_log(s->ctx, OC_LOG_INFO,
-	       "%s: %llu of %llu rows repeat runs of %u bytes or more, %.2f %% of all bytes; %llu "
-	       "rows by more than %g of theirs",
-	       s->name, (unsigned long long)r.rows_n, (unsigned long long)r.spans.row_n,
-	       s->min_span, r.bytes ? 100 * (double)r.covered / (double)r.bytes : 0,
-	       (unsigned long long)r.findings, s->coverage);
+	s->row_n = k.spans.row_n;
+	for (uint64_t i = 0; i < s->row_n; i++)
+		s->bytes += k.spans.rows[i].text_len;
 	rc = 0;
 out:
-	oc_spans_close(&r.spans);
-	owners_close(&r.owners);
-	oc_buf_fini(&r.found);
-	oc_buf_fini(&r.repeated);
-	oc_buf_fini(&r.first);
-	oc_buf_fini(&r.cut);
-	oc_buf_fini(&r.dropped);
+	oc_spans_close(&k.spans);
 	return rc;
 }
 
+static int facts(void *self, struct oc_buf *out, struct oc_err *err)
+{
+	const struct substring *s = self;
+	struct oc_facts f = {0};
+	const char *of = s->action == DROP ? "earlier rows that stay" : "what stays";
+
+	(void)err;
+	oc_facts_title(&f, "Runs of bytes that repeat");
+	oc_facts_lead(&f,
+	              "%llu of %llu rows repeat runs of %u bytes or more of %s, %.2f %% of all "
+	              "bytes.",
+	              (unsigned long long)s->repeated_n, (unsigned long long)s->row_n, s->min_span,
+	              of, s->bytes ? 100 * (double)s->covered / (double)s->bytes : 0);
+	oc_facts_figure(&f, "rows that repeat", (double)s->repeated_n, "rows");
+	oc_facts_figure(&f, "bytes repeated", (double)s->covered, "bytes");
+	oc_facts_figure(&f, "share of all bytes",
+	                s->bytes ? (double)s->covered / (double)s->bytes : 0, "share");
+	oc_facts_figure(&f, "rows above max_coverage", (double)s->findings, "rows");
+	oc_facts_write(&f, out);
+	return 0;
+}
+
 /* ----------------------------------------------------------------- applying */
+
+static bool continues(char c)
+{
+	return ((unsigned char)c & 0xC0) == 0x80;
+}
 
 /* The first 80 bytes of the longest run, whole code points. */
 static struct oc_str excerpt(struct oc_str text, const struct result *f)
@@ -528,7 +289,7 @@ static int cut(const struct substring *s, struct oc_row *row, const struct resul
 	int rc = 0;
 
 	for (uint32_t i = 0; i < f->piece_n; i++) {
-		const struct piece *p = &s->pieces[f->piece + i];
+		const struct oc_span_piece *p = &s->pieces[f->piece + i];
 		oc_buf_add(&left, text.p + at, p->from - at);
 		at = p->to;
 	}
@@ -593,4 +354,5 @@ const struct oc_stage_def oc_stage_substring = {
 	.observe = observe,
 	.resolve = resolve,
 	.apply = apply,
+	.facts = facts,
 };

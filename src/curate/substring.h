@@ -79,6 +79,31 @@ struct oc_span_found {
 typedef int oc_span_fn(void *user, const struct oc_span_found *found, struct oc_err *err);
 int oc_spans_find(const struct oc_spans *s, oc_span_fn *found, void *user, struct oc_err *err);
 
+/* Bytes [from, to) of a row's text. */
+struct oc_span_piece {
+	uint64_t from, to;
+};
+
+/* What of a row repeats what stays. */
+struct oc_span_settled {
+	uint64_t row, source;               /* ordinals; source: has the longest run, and stays */
+	uint64_t covered;                   /* bytes in the pieces */
+	uint64_t row_from, from, run_len;   /* the longest run, in the row and in the source */
+	const struct oc_span_piece *pieces; /* (piece_n) ascending, apart */
+	uint32_t piece_n;
+};
+
+/*
+ * Decides in row order. Without `drop` the pieces are those that go: bytes in windows that stand
+ * whole in what is left of earlier rows, or of this row, cut back to whole code points. With it
+ * they are the bytes in windows of earlier rows that stay, and the row goes when they are more than
+ * max_coverage of its bytes. Calls `settled` for each row that has any. Disk: 8 bytes for each
+ * first window that goes and is repeated later.
+ */
+typedef int oc_span_row_fn(void *user, const struct oc_span_settled *row, struct oc_err *err);
+int oc_spans_settle(const struct oc_spans *s, bool drop, double max_coverage,
+                    oc_span_row_fn *settled, void *user, struct oc_err *err);
+
 /*
  * The judge: sorts all windows of n texts by their bytes, O(N log N) comparisons of min_span bytes
  * for N bytes of text. source[i][k] = number of the first window equal to that at byte k of text

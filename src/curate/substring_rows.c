@@ -1,0 +1,195 @@
+/* The units of a text, the rows that were observed, and the judge: see substring.h. */
+#include <stdlib.h>
+
+#include "base/err.h"
+#include "curate/substring.h"
+
+/* An odd multiplier for the rolling hash (mod 2^64); what it claims is compared byte by byte. */
+#define BASE 0x9E3779B97F4A7C15u
+
+static uint64_t mix(uint64_t h)
+{
+	h ^= h >> 32;
+	h *= 0xD6E8FEB86659FD93u;
+	return h ^ h >> 32;
+}
+
+/* ------------------------------------------------------------------- units */
+
+static uint32_t gram_len(uint32_t min_span)
+{
+	return min_span / 2 > 32 ? 32 : min_span / 2;
+}
+
+uint32_t oc_spans_ring(uint32_t min_span)
+{
+	return min_span - gram_len(min_span) + 1;
+}
+
+uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, struct oc_buf *out)
+{
+	const unsigned char *p = (const unsigned char *)text.p;
+	uint32_t n = (uint32_t)text.len, k = gram_len(min_span), size = min_span - k + 1;
+	uint32_t found = 0, best = 0, slot = 0, from = 0, chosen = 0;
+	uint64_t h = 0, least = UINT64_MAX, hash = 0, leaving = 1;
+
+	if (n < min_span)
+		return 0;
+	oc_buf_reserve(out, 2 * (size_t)n / size * sizeof(struct oc_span_unit));
+	for (uint32_t i = 0; i < k - 1; i++) {
+		h = h * BASE + p[i];
+		leaving *= BASE;
+	}
+	for (uint32_t at = 0; at + k <= n; at++) {
+		h = h * BASE + p[at + k - 1];
+		uint64_t v = mix(h);
+		h -= p[at] * leaving;
+		ring[slot] = v;
+		slot = slot + 1 == size ? 0 : slot + 1;
+		if (v <= least) {
+			least = v;
+			best = at;
+		} else if (at - best >= size) {
+			/* the smallest left the window: look through it, the last of equals wins */
+			least = UINT64_MAX;
+			for (uint32_t i = 0, s = slot; i < size; i++) {
+				if (ring[s] <= least) {
+					least = ring[s];
+					best = at + 1 - size + i;
+				}
+				s = s + 1 == size ? 0 : s + 1;
+			}
+		}
+		if (at + 1 < size)
+			continue;
+		uint32_t window = at + 1 - size;
+		if (window && best == chosen)
+			continue;
+		if (window) {
+			struct oc_span_unit u = {hash, from, (uint16_t)(window - from),
+			                         (uint16_t)(chosen - from)};
+			oc_buf_add(out, &u, sizeof u);
+			found++;
+		}
+		from = window;
+		chosen = best;
+		/* small by choice: spread again for those who look at leading bits */
+		hash = least * BASE;
+	}
+	struct oc_span_unit last = {hash, from, (uint16_t)(n - min_span + 1 - from),
+	                            (uint16_t)(chosen - from)};
+	oc_buf_add(out, &last, sizeof last);
+	return found + 1;
+}
+
+/* -------------------------------------------------------------------- rows */
+
+int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint32_t min_span,
+                  struct oc_spill *spill, struct oc_err *err)
+{
+	struct oc_str stream[OC_SPAN_STREAMS], places;
+	uint64_t at = 0, units = 0;
+
+	*s = (struct oc_spans){.ctx = ctx,
+	                       .name = name,
+	                       .dir = oc_spill_dir(spill),
+	                       .min_span = min_span,
+	                       .memory = oc_spill_memory(spill)};
+	for (unsigned i = 0; i < OC_SPAN_STREAMS; i++)
+		if (oc_spill_map(spill, i, &stream[i], err))
+			return -1;
+	s->rows = (const void *)stream[0].p;
+	s->row_n = stream[0].len / sizeof *s->rows;
+	s->text = stream[1];
+	s->units = (const void *)stream[2].p;
+	s->place_of = oc_spill_open(ctx, s->dir, "substring.places", 1, s->memory / 64, err);
+	if (!s->place_of)
+		return -1;
+	for (uint64_t i = 0; i < s->row_n; i++) {
+		if (oc_spill_add(s->place_of, 0, &at, sizeof at, err))
+			return -1;
+		at += (uint64_t)s->rows[i].text_len + s->rows[i].key_len;
+		units += s->rows[i].unit_n;
+	}
+	if (oc_spill_add(s->place_of, 0, &at, sizeof at, err) ||
+	    oc_spill_map(s->place_of, 0, &places, err))
+		return -1;
+	s->places = (const void *)places.p;
+	if (stream[1].len != at || stream[2].len != units * sizeof *s->units)
+		return oc_fail(err, OC_INTERNAL, name,
+		               "the observed streams do not belong together");
+	return 0;
+}
+
+void oc_spans_close(struct oc_spans *s)
+{
+	oc_spill_close(s->place_of);
+	*s = (struct oc_spans){0};
+}
+
+struct oc_str oc_spans_text(const struct oc_spans *s, uint64_t row)
+{
+	return (struct oc_str){s->text.p + s->places[row], s->rows[row].text_len};
+}
+
+struct oc_str oc_spans_key(const struct oc_spans *s, uint64_t row)
+{
+	return (struct oc_str){s->text.p + s->places[row] + s->rows[row].text_len,
+	                       s->rows[row].key_len};
+}
+
+uint64_t oc_spans_row(const struct oc_spans *s, uint64_t place)
+{
+	uint64_t low = 0, high = s->row_n;
+
+	/* the last row that begins at or before the place */
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+		if (s->places[middle] <= place)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* rows without text and key begin where the next one does: the last of them has the byte */
+	return low - 1;
+}
+
+/* -------------------------------------------------------------------- judge */
+
+struct judged {
+	const char *p;
+	uint64_t number;
+	uint64_t text, at;
+};
+
+static int by_bytes(const void *a, const void *b, void *len)
+{
+	const struct judged *x = a, *y = b;
+	int c = memcmp(x->p, y->p, *(const uint32_t *)len);
+	return c ? c : (x->number > y->number) - (x->number < y->number);
+}
+
+void oc_spans_judge(const struct oc_str *text, uint64_t n, uint32_t min_span, uint64_t **source,
+                    uint8_t **again)
+{
+	struct oc_buf all = {0};
+	uint64_t number = 0;
+
+	for (uint64_t i = 0; i < n; number += text[i].len, i++)
+		for (uint64_t at = 0; at + min_span <= text[i].len; at++) {
+			struct judged w = {text[i].p + at, number + at, i, at};
+			oc_buf_add(&all, &w, sizeof w);
+		}
+	struct judged *w = (void *)all.p;
+	size_t w_n = all.len / sizeof *w, first = 0;
+	if (w_n)
+		qsort_r(w, w_n, sizeof *w, by_bytes, &min_span);
+	for (size_t i = 0; i < w_n; i++) {
+		if (memcmp(w[i].p, w[first].p, min_span) != 0)
+			first = i;
+		source[w[i].text][w[i].at] = w[first].number;
+		again[w[i].text][w[i].at] =
+			i + 1 < w_n && memcmp(w[i].p, w[i + 1].p, min_span) == 0;
+	}
+	oc_buf_fini(&all);
+}
