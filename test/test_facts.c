@@ -219,7 +219,7 @@ static void the_terminal_shows_it(void **state)
 static void the_page_shows_it(void **state)
 {
 	static const char *const parts[] = {
-		"<h3 id=\"stage-full\">a &lt;title&gt;",
+		"<h3 id=\"stage-full\">full</h3>\n<h4>a &lt;title&gt;</h4>",
 		"<p class=\"warn\">look at this</p>",
 		"25 %<br><span class=\"soft\">(20 % to 30 %)</span>",
 		"<td>m&lt;1&gt;</td><td class=\"n\">50 %</td>",

@@ -114,8 +114,7 @@ void oc_html_bar(struct oc_buf *b, const char *css, struct oc_str label, double 
 	oc_buf_puts(b, "</span></div>\n");
 }
 
-/* A round number a little above y: 1, 2, 2.5 or 5 times a power of ten. */
-static double round_up(double y)
+double oc_html_round_up(double y)
 {
 	static const double steps[] = {1, 2, 2.5, 5, 10};
 	double p = y > 0 ? pow(10, floor(log10(y))) : 1;
@@ -170,7 +169,7 @@ void oc_html_lines(struct oc_buf *b, const char *title, const char *x_title, con
 	}
 	if (n < 2)
 		return;
-	max = round_up(max);
+	max = oc_html_round_up(max);
 	double dx = width / (n - 1);
 	unsigned every = 1 + (n - 1) / 12;
 
@@ -269,7 +268,7 @@ const char oc_html_style[] =
 	".tick{fill:var(--soft);font-size:11px}.axis{fill:var(--soft);font-size:12px}"
 	"figure{margin:.6rem 0;max-width:44rem;overflow-x:auto}"
 	"svg{width:100%;min-width:31rem;height:auto;display:block}"
-	"th.flow,td.flow{width:24%;min-width:4rem;vertical-align:middle}details:target{outline:2px "
+	"th.flow,td.flow{width:24%;min-width:4rem;padding-top:.7rem}details:target{outline:2px "
 	"solid var(--real);outline-offset:.4rem;border-radius:.3rem}summary{padding:.2rem 0}"
 	"figcaption{font-size:.95rem}.legend{display:flex;flex-wrap:wrap;gap:.2rem "
 	"1.2rem;font-size:.88rem;"
@@ -293,8 +292,18 @@ const char oc_html_style[] =
 	"auto}.bar-track{grid-column:1/-1;grid-row:2}}";
 
 const char oc_html_style_more[] =
-	"h4{font-size:.95rem;margin:1.2rem 0 .2rem}h3{margin:1.6rem 0 .2rem}"
+	"h3{font-size:1.1rem;margin:2rem 0 .2rem;overflow-wrap:anywhere}"
+	"h4{font-size:1rem;margin:1.8rem 0 .2rem}h3+h4{margin-top:.7rem}"
+	"h5{font-size:.92rem;margin:1.1rem 0 .1rem}"
+	"h4+p{margin-top:.2rem}.wide{margin:.4rem 0}"
+	".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,26rem),1fr));"
+	"gap:.4rem 1.6rem}svg.bars{min-width:20rem}"
+	"i.plain{background:var(--soft)}rect.plain{fill:var(--soft)}"
 	"rect.synthetic{fill:var(--synthetic)}rect.held_out{fill:var(--held)}"
 	".threshold{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}"
 	".said{margin:0;white-space:pre-wrap}"
-	"mark{background:rgba(200,105,35,.28);color:inherit;border-radius:.15rem}";
+	"mark{background:rgba(200,105,35,.28);color:inherit;border-radius:.15rem}"
+	"th.n{white-space:normal}"
+	"@media(max-width:34rem){th.flow,td.flow{display:none}svg,svg.bars{min-width:0}"
+	".tick{font-size:16px}.axis{font-size:17px}svg.bars .tick,svg.bars "
+	".axis{font-size:13px}}";

@@ -27,4 +27,7 @@ void oc_html_bar(struct oc_buf *b, const char *css, struct oc_str label, double 
 
 extern const char oc_html_style[], oc_html_style_more[]; /* C allows 4095 bytes in a string */
 
+/* A round number a little above y, for the top of a chart: 1, 2, 2.5 or 5 times a power of ten. */
+double oc_html_round_up(double y);
+
 #endif

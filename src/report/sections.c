@@ -30,8 +30,7 @@ static void show_hint(struct oc_buf *b, yyjson_val *facts, const char *which)
 
 /* --------------------------------------------------------------------- flow */
 
-/* Are there examples of rows that fell so? Then the number leads to them. */
-static bool has_examples(yyjson_val *facts, struct oc_str step, struct oc_str rule)
+bool oc_section_has_fallen(yyjson_val *facts, struct oc_str step, struct oc_str rule)
 {
 	size_t i, n;
 	yyjson_val *f;
@@ -49,7 +48,7 @@ static void loss(struct oc_buf *b, yyjson_val *facts, struct oc_str step, struct
                  double n, bool first)
 {
 	oc_buf_puts(b, first ? "" : "<br>");
-	if (has_examples(facts, step, rule)) {
+	if (oc_section_has_fallen(facts, step, rule)) {
 		oc_buf_puts(b, "<a href=\"#fell-");
 		oc_html_id(b, step, rule);
 		oc_buf_puts(b, "\">");
@@ -104,7 +103,7 @@ void oc_section_flow(struct oc_buf *b, yyjson_val *facts)
 	yyjson_arr_foreach(oc_json_get(facts, "steps"), i, n, step)
 	{
 		oc_buf_puts(b, "<tr><td>");
-		oc_html_text(b, oc_json_get_str(step, "name"));
+		oc_section_link_stage(b, facts, oc_json_get_str(step, "name"));
 		if (!oc_str_eq(oc_json_get_str(step, "kind"), oc_json_get_str(step, "name"))) {
 			oc_buf_puts(b, " <span class=\"soft\">");
 			oc_html_text(b, oc_json_get_str(step, "kind"));
@@ -464,20 +463,20 @@ static void beside(struct oc_buf *b, const char *title, yyjson_val *e)
 
 /* -------------------------------------------------------------------- people */
 
-#define WAITING_OPEN 6 /* shown; the others unfold */
+#define PAIRS_OPEN 6 /* shown; the others unfold */
 
-static void waiting(struct oc_buf *b, yyjson_val *facts)
+static void pairs(struct oc_buf *b, const char *title, yyjson_val *rows)
 {
-	yyjson_val *rows = oc_json_path(facts, OC_LIT("review.rows")), *e;
 	size_t i, n;
+	yyjson_val *e;
 
 	yyjson_arr_foreach(rows, i, n, e)
 	{
-		if (i == WAITING_OPEN)
+		if (i == PAIRS_OPEN)
 			oc_buf_printf(b, "<details><summary>%zu more</summary>\n", n - i);
-		beside(b, "waits:", e);
+		beside(b, title, e);
 	}
-	if (n > WAITING_OPEN)
+	if (n > PAIRS_OPEN)
 		oc_buf_puts(b, "</details>\n");
 }
 
@@ -490,7 +489,7 @@ void oc_section_people(struct oc_buf *b, yyjson_val *facts)
 		oc_buf_puts(b, "<p>Nobody has reviewed rows of this run; ");
 		oc_html_count(b, num(facts, "review.waiting"));
 		oc_buf_puts(b, " wait.</p>\n");
-		waiting(b, facts);
+		pairs(b, "waits:", oc_json_path(facts, OC_LIT("review.rows")));
 		return;
 	}
 	oc_buf_puts(b, "<p>People saw ");
@@ -503,24 +502,20 @@ void oc_section_people(struct oc_buf *b, yyjson_val *facts)
 	              100 * num(facts, "review.high"));
 	oc_html_count(b, num(facts, "review.waiting"));
 	oc_buf_puts(b, " wait.</p>\n");
-	waiting(b, facts);
+	pairs(b, "waits:", oc_json_path(facts, OC_LIT("review.rows")));
 }
 
 /* --------------------------------------------------- examples, what fell, sources */
 
 void oc_section_examples(struct oc_buf *b, yyjson_val *facts)
 {
-	size_t i, n = yyjson_arr_size(oc_json_get(facts, "examples"));
-	yyjson_val *e;
+	size_t n = yyjson_arr_size(oc_json_get(facts, "examples"));
 
 	heading(b, "examples", "Machine-made rows beside the nearest real one");
 	if (!n)
 		oc_buf_puts(b,
 		            "<p class=\"soft\">No machine-made row is in the train split.</p>\n");
-	yyjson_arr_foreach(oc_json_get(facts, "examples"), i, n, e)
-	{
-		beside(b, "made", e);
-	}
+	pairs(b, "made", oc_json_get(facts, "examples"));
 	if (n) {
 		oc_buf_puts(b, "<p class=\"soft\">A row's whole life: <code>outcross why ");
 		oc_html_text(b, oc_json_get_str(facts, "folder"));
@@ -547,7 +542,8 @@ void oc_section_fallen(struct oc_buf *b, yyjson_val *facts)
 		oc_html_text(b, rule);
 		oc_buf_puts(b, ", ");
 		oc_html_count(b, num(f, "n"));
-		oc_buf_puts(b, " rows</summary><div class=\"pair\">");
+		oc_buf_puts(b, num(f, "n") == 1 ? " row" : " rows");
+		oc_buf_puts(b, "</summary><div class=\"pair\">");
 		yyjson_arr_foreach(oc_json_get(f, "examples"), k, m, e)
 		{
 			yyjson_val *row = oc_json_get(e, "row");

@@ -16,4 +16,10 @@ void oc_section_examples(struct oc_buf *b, yyjson_val *facts);
 void oc_section_fallen(struct oc_buf *b, yyjson_val *facts);
 void oc_section_sources(struct oc_buf *b, yyjson_val *facts);
 
+/* Does the page show rows that fell at this rule? Then they stand under the id `fell-STEP-RULE`. */
+bool oc_section_has_fallen(yyjson_val *facts, struct oc_str step, struct oc_str rule);
+
+/* The step's name, as a link where it has a place among oc_section_stages. */
+void oc_section_link_stage(struct oc_buf *b, yyjson_val *facts, struct oc_str step);
+
 #endif

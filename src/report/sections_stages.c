@@ -12,6 +12,20 @@ static void text(struct oc_buf *b, yyjson_val *v, const char *name)
 	oc_html_text(b, oc_json_get_str(v, name));
 }
 
+/* A sentence; a line does not end between a number and its per cent sign. */
+static void prose(struct oc_buf *b, struct oc_str s)
+{
+	size_t start = 0;
+
+	for (size_t i = 1; i + 1 < s.len; i++)
+		if (s.p[i] == ' ' && s.p[i + 1] == '%' && s.p[i - 1] >= '0' && s.p[i - 1] <= '9') {
+			oc_html_text(b, (struct oc_str){s.p + start, i - start});
+			oc_buf_puts(b, "&#160;");
+			start = i + 1;
+		}
+	oc_html_text(b, (struct oc_str){s.p + start, s.len - start});
+}
+
 static void value(struct oc_buf *b, yyjson_val *v, struct oc_str unit, bool with_unit)
 {
 	struct oc_buf words = {0};
@@ -74,21 +88,38 @@ static void figures(struct oc_buf *b, yyjson_val *stage)
 
 /* ------------------------------------------------------------------- tables */
 
-static void table(struct oc_buf *b, yyjson_val *t)
+/* The first cell of a line: where it names a rule at which rows fell here, it leads to them. */
+static void first_cell(struct oc_buf *b, yyjson_val *facts, struct oc_str step, yyjson_val *cell)
+{
+	struct oc_str rule = oc_json_str(cell);
+
+	if (!oc_section_has_fallen(facts, step, rule)) {
+		oc_html_text(b, rule);
+		return;
+	}
+	oc_buf_puts(b, "<a href=\"#fell-");
+	oc_html_id(b, step, rule);
+	oc_buf_puts(b, "\">");
+	oc_html_text(b, rule);
+	oc_buf_puts(b, "</a>");
+}
+
+static void table(struct oc_buf *b, yyjson_val *t, yyjson_val *facts, struct oc_str step)
 {
 	yyjson_val *columns = oc_json_get(t, "columns"), *column, *row, *cell;
 	size_t i, n, k, m;
 
-	oc_buf_puts(b, "<h4>");
+	oc_buf_puts(b, "<h5>");
 	text(b, t, "title");
-	oc_buf_puts(b, "</h4><div class=\"wide\"><table><tr>");
+	oc_buf_puts(b, "</h5><div class=\"wide\"><table><tr>");
 	row = yyjson_arr_get_first(oc_json_get(t, "rows"));
 	yyjson_arr_foreach(columns, i, n, column)
 	{
 		struct oc_str unit = oc_json_get_str(column, "unit");
 		oc_buf_puts(b, yyjson_is_str(yyjson_arr_get(row, i)) ? "<th>" : "<th class=\"n\">");
 		text(b, column, "name");
-		if (unit.len && !oc_str_is(unit, "share")) {
+		if (unit.len && !oc_str_is(unit, "share") &&
+		    !oc_str_eq(unit, oc_json_get_str(column, "name"))) {
 			oc_buf_puts(b, "<br>");
 			oc_html_text(b, unit);
 		}
@@ -101,7 +132,11 @@ static void table(struct oc_buf *b, yyjson_val *t)
 		yyjson_arr_foreach(row, k, m, cell)
 		{
 			oc_buf_puts(b, yyjson_is_str(cell) ? "<td>" : "<td class=\"n\">");
-			value(b, cell, oc_json_get_str(yyjson_arr_get(columns, k), "unit"), false);
+			if (k == 0 && yyjson_is_str(cell))
+				first_cell(b, facts, step, cell);
+			else
+				value(b, cell, oc_json_get_str(yyjson_arr_get(columns, k), "unit"),
+				      false);
 			oc_buf_puts(b, "</td>");
 		}
 		oc_buf_puts(b, "</tr>\n");
@@ -112,12 +147,12 @@ static void table(struct oc_buf *b, yyjson_val *t)
 /* --------------------------------------------------------------- histograms */
 
 enum { BINS = 64 };
-static const double left = 62, top = 14, width = 560, height = 200;
+static const double left = 54, top = 22, width = 392, height = 184;
 
 struct bars {
 	double share[2][BINS]; /* of the series, of held-out rows; per cent */
 	unsigned series_n, n;
-	double most;
+	double most; /* the top of the chart */
 };
 
 static void bars_read(struct bars *bars, yyjson_val *h)
@@ -144,14 +179,20 @@ static void bars_read(struct bars *bars, yyjson_val *h)
 			bars->most = *share > bars->most ? *share : bars->most;
 		}
 	}
+	bars->most = oc_html_round_up(bars->most);
+}
+
+/* One series alone has no colour: the colours say whose rows they are. */
+static const char *colour(const struct bars *bars, unsigned series)
+{
+	return bars->series_n < 2 ? "plain" : series ? "held_out" : "synthetic";
 }
 
 static void bars_draw(struct oc_buf *b, const struct bars *bars, yyjson_val *edges,
                       struct oc_str unit)
 {
-	static const char *const css[] = {"synthetic", "held_out"};
 	double dx = width / bars->n, bar = dx * 0.86 / bars->series_n;
-	unsigned every = 1 + bars->n / 9;
+	unsigned every = 1 + bars->n / 8;
 
 	for (int i = 0; i <= 4; i++) {
 		double y = top + height - height * i / 4;
@@ -171,8 +212,8 @@ static void bars_draw(struct oc_buf *b, const struct bars *bars, yyjson_val *edg
 			oc_buf_printf(b,
 			              "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
 			              "height=\"%.1f\"/>",
-			              css[s], left + dx * i + dx * 0.07 + bar * s, top + height - h,
-			              bar, h);
+			              colour(bars, s), left + dx * i + dx * 0.07 + bar * s,
+			              top + height - h, bar, h);
 		}
 	for (unsigned i = 0; i <= bars->n; i += every) {
 		oc_buf_printf(b,
@@ -200,7 +241,7 @@ static void threshold_draw(struct oc_buf *b, unsigned n, yyjson_val *edges, yyjs
 	oc_buf_printf(b,
 	              "<line class=\"threshold\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>"
 	              "<text class=\"axis\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">threshold ",
-	              x, x, top - 6, top + height, x > left + width / 2 ? x - 6 : x + 6, top + 4,
+	              x, x, top - 16, top + height, x > left + width / 2 ? x - 6 : x + 6, top - 8,
 	              x > left + width / 2 ? "end" : "start");
 	value(b, at, unit, false);
 	oc_buf_puts(b, "</text>");
@@ -248,7 +289,8 @@ static void histogram(struct oc_buf *b, yyjson_val *h, struct oc_str reference)
 		oc_buf_puts(b, ", ");
 		oc_html_text(b, unit);
 	}
-	oc_buf_puts(b, "</figcaption><div class=\"legend\"><span><i class=\"synthetic\"></i>");
+	oc_buf_puts(b, "</figcaption><div class=\"legend\"><span>");
+	oc_buf_printf(b, "<i class=\"%s\"></i>", colour(&bars, 0));
 	text(b, h, "series");
 	oc_buf_puts(b, "</span>");
 	if (bars.series_n == 2) {
@@ -256,7 +298,8 @@ static void histogram(struct oc_buf *b, yyjson_val *h, struct oc_str reference)
 		oc_html_text(b, reference);
 		oc_buf_puts(b, "</span>");
 	}
-	oc_buf_puts(b, "</div><svg viewBox=\"0 0 640 240\" role=\"img\" aria-label=\"");
+	oc_buf_puts(b,
+	            "</div><svg class=\"bars\" viewBox=\"0 0 468 232\" role=\"img\" aria-label=\"");
 	text(b, h, "title");
 	oc_buf_puts(b, "\">");
 	bars_draw(b, &bars, edges, unit);
@@ -314,45 +357,99 @@ static void pairs(struct oc_buf *b, yyjson_val *list)
 		oc_buf_puts(b, "</details>\n");
 }
 
+/* One object of facts. */
+static void part(struct oc_buf *b, yyjson_val *facts, yyjson_val *s)
+{
+	static const char *const tables[] = {"tables", "kept"};
+	struct oc_str step = oc_json_get_str(s, "step");
+	size_t k, m;
+	yyjson_val *v;
+
+	oc_buf_puts(b, "<h4>");
+	text(b, s, "title");
+	oc_buf_puts(b, "</h4>\n<p>");
+	prose(b, oc_json_get_str(s, "lead"));
+	oc_buf_puts(b, "</p>\n");
+	yyjson_arr_foreach(oc_json_get(s, "warnings"), k, m, v)
+	{
+		oc_buf_puts(b, "<p class=\"warn\">");
+		prose(b, oc_json_str(v));
+		oc_buf_puts(b, "</p>\n");
+	}
+	figures(b, s);
+	oc_buf_puts(b, "<div class=\"charts\">");
+	yyjson_arr_foreach(oc_json_get(s, "histograms"), k, m, v)
+	{
+		histogram(b, v, oc_measured_reference(s));
+	}
+	oc_buf_puts(b, "</div>\n");
+	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+		yyjson_arr_foreach(oc_json_get(s, tables[i]), k, m, v)
+		{
+			table(b, v, facts, step);
+		}
+	pairs(b, oc_json_get(s, "pairs"));
+}
+
+/* The place of the first object of facts of this step; a step may have several. */
+static size_t first_of(yyjson_val *stages, struct oc_str step)
+{
+	size_t i, n;
+	yyjson_val *s;
+
+	yyjson_arr_foreach(stages, i, n, s)
+	{
+		if (oc_str_eq(oc_json_get_str(s, "step"), step))
+			return i;
+	}
+	return SIZE_MAX;
+}
+
+void oc_section_link_stage(struct oc_buf *b, yyjson_val *facts, struct oc_str step)
+{
+	bool link = first_of(oc_json_get(facts, "stages"), step) != SIZE_MAX;
+
+	if (link) {
+		oc_buf_puts(b, "<a href=\"#");
+		oc_html_id(b, OC_LIT("stage"), step);
+		oc_buf_puts(b, "\">");
+	}
+	oc_html_text(b, step);
+	oc_buf_puts(b, link ? "</a>" : "");
+}
+
 void oc_section_stages(struct oc_buf *b, yyjson_val *facts)
 {
 	yyjson_val *stages = oc_json_get(facts, "stages"), *s, *v;
 	size_t i, n, k, m;
 
 	oc_buf_puts(b, "<h2 id=\"stages\">What the stages measured</h2>\n");
-	if (!yyjson_arr_size(stages))
+	if (!yyjson_arr_size(stages)) {
 		oc_buf_puts(b, "<p class=\"soft\">No stage of this plan measured anything over all "
 		               "rows.</p>\n");
+		return;
+	}
+	oc_buf_puts(b, "<nav>");
 	yyjson_arr_foreach(stages, i, n, s)
 	{
+		if (first_of(stages, oc_json_get_str(s, "step")) == i)
+			oc_section_link_stage(b, facts, oc_json_get_str(s, "step"));
+	}
+	oc_buf_puts(b, "</nav>\n");
+	yyjson_arr_foreach(stages, i, n, s)
+	{
+		struct oc_str step = oc_json_get_str(s, "step");
+		if (first_of(stages, step) != i)
+			continue;
 		oc_buf_puts(b, "<h3 id=\"");
-		oc_html_id(b, OC_LIT("stage"), oc_json_get_str(s, "step"));
+		oc_html_id(b, OC_LIT("stage"), step);
 		oc_buf_puts(b, "\">");
-		text(b, s, "title");
-		oc_buf_puts(b, " <span class=\"soft\">");
-		text(b, s, "step");
-		oc_buf_puts(b, "</span></h3>\n<p>");
-		text(b, s, "lead");
-		oc_buf_puts(b, "</p>\n");
-		yyjson_arr_foreach(oc_json_get(s, "warnings"), k, m, v)
+		oc_html_text(b, step);
+		oc_buf_puts(b, "</h3>\n");
+		yyjson_arr_foreach(stages, k, m, v)
 		{
-			oc_buf_puts(b, "<p class=\"warn\">");
-			oc_html_text(b, oc_json_str(v));
-			oc_buf_puts(b, "</p>\n");
+			if (oc_str_eq(oc_json_get_str(v, "step"), step))
+				part(b, facts, v);
 		}
-		figures(b, s);
-		yyjson_arr_foreach(oc_json_get(s, "histograms"), k, m, v)
-		{
-			histogram(b, v, oc_measured_reference(s));
-		}
-		yyjson_arr_foreach(oc_json_get(s, "tables"), k, m, v)
-		{
-			table(b, v);
-		}
-		yyjson_arr_foreach(oc_json_get(s, "kept"), k, m, v)
-		{
-			table(b, v);
-		}
-		pairs(b, oc_json_get(s, "pairs"));
 	}
 }
