@@ -303,7 +303,7 @@ const char oc_html_style_more[] =
 	".threshold{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}"
 	".said{margin:0;white-space:pre-wrap}"
 	"mark{background:rgba(200,105,35,.28);color:inherit;border-radius:.15rem}"
-	"th.n{white-space:normal}"
+	"th.n{white-space:normal}td:last-child{overflow-wrap:anywhere}"
 	"@media(max-width:34rem){th.flow,td.flow{display:none}svg,svg.bars{min-width:0}"
 	".tick{font-size:16px}.axis{font-size:17px}svg.bars .tick,svg.bars "
 	".axis{font-size:13px}}";
