@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "base/rng.h"
 #include "curate/near_dup.h"
+#include "data/facts.h"
 #include "pipe/pass.h"
 #include "stage.h"
 #include "text/view.h"
@@ -446,6 +447,14 @@ static void witnesses_are_as_stated(const char *options, double threshold, bool 
 		}
 	}
 	assert_int_equal(listed, gone);
+	struct oc_buf facts = {0};
+	assert_int_equal(d.def->facts(d.self, &facts, &err), 0);
+	yyjson_val *f = oc_json_parse(a, oc_buf_view(&facts), &err);
+	if (!f || oc_facts_check(f, &err))
+		fail_msg("%s", err.msg);
+	yyjson_val *figure = oc_json_path(f, OC_LIT("figures.2"));
+	assert_true(oc_json_get_num(figure, "value", 0) == gone);
+	oc_buf_fini(&facts);
 	oc_buf_fini(&file);
 	oc_buf_fini(&path);
 	oc_spill_close(spill);

@@ -4,7 +4,7 @@ usage: near_dup_peers.py time (datatrove|datatrove-plain|rensa) ROWS.jsonl OUT.j
        near_dup_peers.py recall ROWS.jsonl OUT.jsonl...
 needs: pip install datatrove spacy rensa   (0.10.1, 3.8, 0.5.0; no model is downloaded)
 
-`time` prints documents and seconds, imports not counted. datatrove runs its four MinHash steps as
+`time` prints documents, seconds and seconds of processors, imports not counted. datatrove runs its four MinHash steps as
 shipped (14 x 8, 5 words, spaCy's English words), two processes; datatrove-plain with str.split in
 place of spaCy. rensa gets shingles of 5 words made in Python, 128 values, its own LSH at 0.7.
 `recall` makes all pairs of texts that share a shingle of 5 words, their true Jaccard index, and prints
@@ -14,10 +14,16 @@ import glob
 import json
 import os
 import re
+import resource
 import sys
 import tempfile
 import time
 from collections import defaultdict
+
+
+def processors():
+    """Seconds of processors used so far, by this process and those it waited for."""
+    return sum(r.ru_utime + r.ru_stime for r in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
 
 
 def read(path):
@@ -56,7 +62,7 @@ def datatrove(rows, out, plain):
         config = minhash.MinhashConfig()
 
         def run(name, pipeline, tasks):
-            LocalPipelineExecutor(pipeline=pipeline, tasks=tasks, workers=2, skip_completed=False,
+            LocalPipelineExecutor(pipeline=pipeline, tasks=tasks, workers=2, skip_completed=False, start_method="fork",
                                   logging_dir=tmp + "/log-" + name).run()
 
         start = time.perf_counter()
@@ -128,8 +134,9 @@ def main():
         recall(sys.argv[2], sys.argv[3:])
         return
     tool, rows, out = sys.argv[2:]
+    before = processors()
     n, took = rensa(rows, out) if tool == "rensa" else datatrove(rows, out, tool != "datatrove")
-    print(n, took)
+    print(n, took, processors() - before)
 
 
 if __name__ == "__main__":

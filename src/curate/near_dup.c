@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "curate/near_dup.h"
+#include "data/facts.h"
 #include "data/row.h"
 #include "text/simplify.h"
 #include "text/view.h"
@@ -326,6 +327,70 @@ static void tell(const struct near_dup *s)
 		       s->name, (unsigned long long)f->capped, s->opts.cap);
 }
 
+/* How alike the rows that went are to the rows they went for. */
+static void similarities(const struct near_dup *s, struct oc_facts *f)
+{
+	enum { BINS = 20 };
+	double edges[BINS + 1];
+	uint64_t counts[BINS] = {0};
+
+	for (int i = 0; i <= BINS; i++)
+		edges[i] = i < BINS ? i / (double)BINS : 1.0001; /* the last one holds 1 too */
+	for (uint64_t i = 0; i < s->result_n; i++) {
+		int bin = (int)(s->results[i].share * BINS);
+		counts[bin < BINS ? bin : BINS - 1]++;
+	}
+	oc_facts_histogram(f, "How alike they are to the row that stays",
+	                   s->opts.contained ? "containment" : "Jaccard index", "rows removed",
+	                   edges, counts, BINS);
+	oc_facts_threshold(f, s->opts.threshold);
+}
+
+static int facts(void *self, struct oc_buf *out, struct oc_err *err)
+{
+	static const struct oc_fact_column found[] = {{"Jaccard index of two rows", NULL},
+	                                              {"chance that they are compared", "share"}};
+	static const struct oc_fact_column largest[] = {{"row that stays", NULL},
+	                                                {"rows that say the same", "rows"}};
+	const struct near_dup *s = self;
+	const struct oc_dup_facts *n = &s->facts;
+	struct oc_facts f = {0};
+
+	(void)err;
+	oc_facts_title(&f, "Rows that nearly say the same");
+	oc_facts_lead(
+		&f,
+		"%llu of %llu rows went because a row that stays is nearly the same; each names "
+		"it, and was compared with it n-gram by n-gram.",
+		(unsigned long long)n->edges, (unsigned long long)n->rows);
+	if (n->capped)
+		oc_facts_warn(
+			&f,
+			"%llu times a kept row shared a band with %u unlike rows already, and "
+		        "later "
+			"rows were not compared with it there: some near duplicates may be left.",
+			(unsigned long long)n->capped, s->opts.cap);
+	oc_facts_figure(&f, "rows compared", (double)n->rows, "rows");
+	oc_facts_figure(&f, "candidates verified", (double)n->candidates, "pairs");
+	oc_facts_figure(&f, "rows removed", (double)n->edges, "rows");
+	oc_facts_figure(&f, "clusters", (double)n->clusters, "");
+	if (n->largest_n) {
+		oc_facts_table(&f, "The largest clusters", largest, 2);
+		for (unsigned i = 0; i < n->largest_n; i++) {
+			oc_facts_cell(&f, n->largest[i].key);
+			oc_facts_num(&f, (double)n->largest[i].n);
+		}
+	}
+	oc_facts_table(&f, "What the bands find", found, 2);
+	for (int j = 50; j <= 95; j += 5) {
+		oc_facts_num(&f, j / 100.0);
+		oc_facts_num(&f, oc_minhash_chance(j / 100.0, s->opts.bands, s->opts.rows));
+	}
+	similarities(s, &f);
+	oc_facts_write(&f, out);
+	return 0;
+}
+
 static uint64_t memory_of(const struct near_dup *s, const struct oc_spill *spill)
 {
 	uint64_t given = oc_spill_memory(spill);
@@ -451,4 +516,5 @@ const struct oc_stage_def oc_stage_near_dup = {
 	.resolve = resolve,
 	.apply = apply,
 	.index = write_index,
+	.facts = facts,
 };
