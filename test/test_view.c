@@ -135,6 +135,48 @@ static void counts_agree_with_lists(void **state)
 	oc_arena_free(a);
 }
 
+/* A text cut at its spaces into pieces too short for the fast way has the same words as the whole.
+ */
+static void folded_words_do_not_depend_on_where_they_lie(void **state)
+{
+	(void)state;
+	static const char *bits[] = {"a",    "z9",   "0", "@",    "[",    "`",
+	                             "{",    "/",    ":", ".",    "\x7f", "\xC3\xA9",
+	                             "\t",   "-",    "q", "long", "w",    "\xE4\xB8\xAD",
+	                             "\xFF", "A\x01"};
+	struct oc_arena *a = oc_arena_new();
+	struct oc_rng rng;
+
+	oc_rng_init(&rng, 2, "test/fold");
+	for (uint64_t i = 0; i < 4000; i++) {
+		struct oc_buf whole = {0};
+		struct oc_draws d;
+		uint32_t n = 0;
+		oc_draws_init(&d, &rng, i);
+		size_t kinds = i % 2 ? sizeof bits / sizeof *bits : 9; /* half are plain ASCII */
+		for (uint64_t k = oc_draw_below(&d, 40); k--;) {
+			for (uint64_t m = oc_draw_below(&d, 12); m--;)
+				oc_buf_puts(&whole, bits[oc_draw_below(&d, kinds)]);
+			oc_buf_putc(&whole, ' ');
+		}
+		struct oc_words all = oc_text_fold(a, oc_buf_view(&whole));
+		for (size_t at = 0; at < whole.len;) {
+			const char *end = memchr(whole.p + at, ' ', whole.len - at);
+			struct oc_str piece = {whole.p + at, (size_t)(end - whole.p) - at};
+			struct oc_words some = oc_text_fold(a, piece);
+			for (uint32_t k = 0; k < some.n; k++, n++) {
+				assert_true(n < all.n && oc_str_eq(all.word[n], some.word[k]));
+				assert_true(all.hash[n] == some.hash[k]);
+			}
+			at += piece.len + 1;
+		}
+		assert_int_equal(n, all.n);
+		oc_buf_fini(&whole);
+		oc_arena_reset(a);
+	}
+	oc_arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -142,6 +184,7 @@ int main(void)
 		cmocka_unit_test(a_row_has_one_text),
 		cmocka_unit_test(words_are_what_python_says),
 		cmocka_unit_test(a_changed_row_has_a_new_view),
+		cmocka_unit_test(folded_words_do_not_depend_on_where_they_lie),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

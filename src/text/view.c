@@ -304,13 +304,50 @@ enum oc_word_part oc_word_part(uint32_t c)
 	}
 }
 
+/* Bit k: byte k of 64 is an ASCII letter or digit. False where one of them is beyond ASCII. */
+static bool alnum64(const char *p, uint64_t *bits)
+{
+	const uint64_t ones = 0x0101010101010101u, high = ones << 7;
+	uint64_t beyond = 0, all = 0;
+
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t x, low, is;
+		memcpy(&x, p + 8 * (size_t)i, 8);
+		beyond |= x;
+		x &= ~high;
+		low = x | ones * 0x20; /* bit 7 of c + 0x80 - a says "at least a" */
+		is = (x + ones * (0x80 - '0')) & ~(x + ones * (0x80 - '9' - 1));
+		is |= (low + ones * (0x80 - 'a')) & ~(low + ones * (0x80 - 'z' - 1));
+		/* the eight bits gathered in the top byte */
+		all |= ((is & high) >> 7) * 0x0102040810204080u >> 56 << 8 * i;
+	}
+	*bits = all;
+	return !(beyond & high);
+}
+
 struct oc_words oc_text_fold(struct oc_arena *a, struct oc_str lower)
 {
 	struct list l = list_new(a, lower);
-	const char *p = lower.p, *end = lower.p + lower.len, *start = NULL;
+	const char *p = lower.p, *end = lower.p + lower.len, *start = NULL, *slow = p;
 
 	while (p < end) {
 		const char *from = p;
+		uint64_t bits;
+		if (p >= slow && end - p >= 64) {
+			if (alnum64(p, &bits)) {
+				/* every other edge begins a word, or ends one */
+				uint64_t edges = bits ^ (bits << 1 | (start != NULL));
+				for (; edges; edges &= edges - 1) {
+					const char *at = p + __builtin_ctzll(edges);
+					if (start)
+						list_add(&l, start, at);
+					start = start ? NULL : at;
+				}
+				p += 64;
+				continue;
+			}
+			slow = p + 64;
+		}
 		while (p < end && is_alnum((unsigned char)*p))
 			p++;
 		if (p > from) {
