@@ -367,7 +367,7 @@ static int facts(void *self, struct oc_buf *out, struct oc_err *err)
 		oc_facts_warn(
 			&f,
 			"%llu times a kept row shared a band with %u unlike rows already, and "
-		        "later "
+			"later "
 			"rows were not compared with it there: some near duplicates may be left.",
 			(unsigned long long)n->capped, s->opts.cap);
 	oc_facts_figure(&f, "rows compared", (double)n->rows, "rows");
