@@ -81,6 +81,31 @@ static void texts_make(struct texts *t, uint64_t seed, enum kind kind, uint64_t 
 	oc_buf_fini(&b);
 }
 
+/* Texts with long runs of short periods, whole and cut off, among letters. */
+static void add_runs(struct texts *t, uint64_t seed)
+{
+	struct oc_rng rng;
+	struct oc_draws d;
+
+	oc_rng_init(&rng, seed, "test/substring/runs");
+	for (uint64_t i = 0; i < 6; i++) {
+		struct oc_buf b = {0};
+		oc_draws_init(&d, &rng, i);
+		for (unsigned k = 0; k < 4; k++) {
+			unsigned period = 1 + (unsigned)oc_draw_below(&d, 7), shift,
+				 n = (unsigned)oc_draw_below(&d, 400);
+			shift = (unsigned)oc_draw_below(&d, period);
+			for (unsigned j = 0; j < n; j++)
+				oc_buf_putc(&b, (char)('a' + (j + shift) % period * 3 % 5));
+			n = (unsigned)oc_draw_below(&d, 12);
+			for (unsigned j = 0; j < n; j++)
+				oc_buf_putc(&b, (char)('x' + oc_draw_below(&d, 2)));
+		}
+		texts_add(t, oc_buf_view(&b));
+		oc_buf_fini(&b);
+	}
+}
+
 static void texts_fini(struct texts *t)
 {
 	free(t->text);
@@ -181,10 +206,10 @@ static int check(void *user, const struct oc_span_found *found, struct oc_err *e
 			assert_true(k->judged->again[row][at + i]);
 			continue;
 		}
-		uint64_t from = oc_spans_row(s, found->source + i);
+		uint64_t place = found->source + (found->period ? i % found->period : i),
+			 from = oc_spans_row(s, place);
 		assert_true(source < number);
-		assert_int_equal(source,
-		                 k->judged->starts[from] + found->source + i - s->places[from]);
+		assert_int_equal(source, k->judged->starts[from] + place - s->places[from]);
 	}
 	k->window_n += found->n;
 	return 0;
@@ -229,6 +254,8 @@ static void every_window_is_found(void **state)
 		for (uint64_t seed = 0; seed < 48; seed++) {
 			struct texts t = {0};
 			texts_make(&t, seed, (enum kind)kind, 12, seed % 7 ? 400 : 4000);
+			if (seed % 4 == 1)
+				add_runs(&t, seed);
 			/* little memory sends large groups to the windows */
 			found += judge_set(&t, spans[seed % 6], seed % 2 ? 1 << 20 : 1 << 12);
 			texts_fini(&t);
@@ -400,6 +427,8 @@ static void cut_is_what_stands_whole_elsewhere(void **state)
 	for (uint64_t seed = 0; seed < 90; seed++) {
 		struct texts t = {0};
 		texts_make(&t, seed, (enum kind)(seed % KINDS), 12, 500);
+		if (seed % 3 == 1)
+			add_runs(&t, seed);
 		struct judged j = judge(&t, SPAN);
 		struct outcome *o = act("{min_span: 32, action: cut, field: text}", &t, 1 << 20);
 		uint8_t *whole = oc_zalloc(t.len + 1, 1);
@@ -475,6 +504,8 @@ static void dropped_rows_stand_in_rows_that_stay(void **state)
 	for (uint64_t seed = 0; seed < 80; seed++) {
 		struct texts t = {0};
 		texts_make(&t, seed, (enum kind)(seed % KINDS), 20, 300);
+		if (seed % 3 == 1)
+			add_runs(&t, seed);
 		struct outcome *o =
 			act("{min_span: 24, action: drop, max_coverage: 0.5}", &t, 1 << 20);
 		bool *gone = oc_zalloc(t.n, sizeof *gone);
@@ -554,9 +585,17 @@ static void a_letter_a_million_times_keeps_one_span(void **state)
 	texts_add(&t, oc_buf_view(&b));
 	for (unsigned i = 0; i < 100; i++)
 		texts_add(&t, OC_LIT(""));
+	/* the same again, and in the middle of something else: nothing of it is left */
+	b.len = 0;
+	oc_buf_puts(&b, "before ");
+	for (unsigned i = 0; i < 1000; i++)
+		oc_buf_puts(&b, "word ");
+	oc_buf_puts(&b, "behind");
+	texts_add(&t, oc_buf_view(&b));
 	struct outcome *o = act("{action: cut, field: text}", &t, 16 << 20);
 	assert_int_equal(o[0].text.len, 100);
 	assert_int_equal(o[1].text.len, 104);
+	assert_string_equal(oc_buf_cstr(&o[t.n - 1].text), "beforebehind");
 	outcomes_free(o, t.n);
 	oc_buf_fini(&b);
 	texts_fini(&t);

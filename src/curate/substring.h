@@ -12,7 +12,9 @@
  * the units whose k-gram occurs once, the others are sorted by its hash. In a group of equal
  * k-grams, units of equal bytes are one class; the few classes of most groups are compared pair by
  * pair, byte by byte; where there are many, their windows are sorted in turn. So the work is at
- * most a sort of all windows, once, and mostly far less: no group is compared all with all.
+ * most a sort of all windows, once, and mostly far less: no group is compared all with all. Of
+ * text that repeats a short piece over and over the first windows are units, the rest is one
+ * record that says so.
  *
  * Three streams, in row order, one entry a row: struct oc_span_row, its text followed by its key,
  * its units. Memory: the sorts' buffers, a bit table and the largest group that is held, each a
@@ -33,7 +35,11 @@ struct oc_span_row {
 	uint32_t text_len, key_len, unit_n;
 } __attribute__((packed));
 
-/* A k-gram and the windows that selected it: they begin at from, from + 1 .. from + n - 1. */
+/*
+ * A k-gram and the windows that selected it: they begin at from, from + 1 .. from + n - 1. n = 0: a
+ * run, the windows that begin at `from` and the (uint32_t)hash - 1 bytes after it are each equal to
+ * the one hash >> 32 bytes before; the unit before it holds as many windows, from which all follow.
+ */
 struct oc_span_unit {
 	uint64_t hash;
 	uint32_t from; /* byte of the text */
@@ -69,12 +75,13 @@ uint64_t oc_spans_row(const struct oc_spans *s, uint64_t place); /* O(log row_n)
 
 /*
  * Windows that begin at places at .. at + n - 1. source OC_SPAN_FIRST: they are first; else they
- * are repeated, and window at + i is first at source + i. They come ascending, none twice.
+ * are repeated, and window at + i is first at source + i, or, with a period, at source + i %
+ * period. They come ascending, none twice.
  */
 #define OC_SPAN_FIRST UINT64_MAX
 struct oc_span_found {
 	uint64_t at, source;
-	uint32_t n;
+	uint32_t n, period; /* period 0 = none */
 };
 typedef int oc_span_fn(void *user, const struct oc_span_found *found, struct oc_err *err);
 int oc_spans_find(const struct oc_spans *s, oc_span_fn *found, void *user, struct oc_err *err);

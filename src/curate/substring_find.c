@@ -39,6 +39,12 @@ struct found {
 	uint32_t n;
 } __attribute__((packed));
 
+/* n windows from `at` on are each equal to the one `period` places before. */
+struct run {
+	uint64_t at;
+	uint32_t n, period;
+};
+
 /* Windows of a unit that are first at another place: n from window i on. */
 struct part {
 	uint32_t i, n;
@@ -59,6 +65,7 @@ struct class
 struct finder {
 	const struct oc_spans *s;
 	struct oc_sort *windows, *found;
+	struct oc_spill *runs;  /* struct run, ascending */
 	uint64_t *seen, *twice; /* (2^power) bits each */
 	unsigned power;
 	uint64_t leaving;
@@ -118,6 +125,8 @@ static void mark(struct finder *f)
 	f->seen = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->seen);
 	f->twice = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->twice);
 	for (uint64_t i = 0; i < units; i++) {
+		if (!s->units[i].n)
+			continue;
 		uint64_t b = s->units[i].hash >> (64 - f->power), bit = (uint64_t)1 << (b & 63);
 		f->twice[b >> 6] |= f->seen[b >> 6] & bit;
 		f->seen[b >> 6] |= bit;
@@ -135,6 +144,13 @@ static int gather(struct finder *f, struct oc_sort *sort, struct oc_err *err)
 		const char *text = s->text.p + s->places[row];
 		for (uint32_t i = 0; i < s->rows[row].unit_n; i++, v++) {
 			uint64_t b = v->hash >> (64 - f->power);
+			if (!v->n) {
+				struct run r = {s->places[row] + v->from, (uint32_t)v->hash,
+				                (uint32_t)(v->hash >> 32)};
+				if (oc_spill_add(f->runs, 0, &r, sizeof r, err))
+					return -1;
+				continue;
+			}
 			if (!(f->twice[b >> 6] >> (b & 63) & 1))
 				continue;
 			struct unit u = {htobe64(v->hash), 0, s->places[row] + v->from, v->n,
@@ -455,36 +471,133 @@ out:
 
 /* ------------------------------------------------------------------ in order */
 
+/* On the way to the caller: windows that continue each other become one. */
+struct order {
+	oc_span_fn *found;
+	void *user;
+	struct oc_span_found now;
+	const struct run *runs; /* (run_n) the next ones */
+	uint64_t run_n;
+	struct oc_buf period; /* struct oc_span_found of the windows that the next run repeats */
+};
+
+static int hand_on(struct order *o, struct oc_span_found f, struct oc_err *err)
+{
+	struct oc_span_found *now = &o->now;
+
+	/* between the windows of two rows lie min_span - 1 places without one */
+	if (now->n && !now->period && !f.period && now->at + now->n == f.at && now->n < INT32_MAX &&
+	    (now->source == OC_SPAN_FIRST ? f.source == OC_SPAN_FIRST
+	                                  : now->source + now->n == f.source)) {
+		now->n += f.n;
+		return 0;
+	}
+	if (now->n && o->found(o->user, now, err))
+		return -1;
+	*now = f;
+	return 0;
+}
+
+/* The windows that a run repeats are whole in `period`, those found; the rest of them was alone
+ * and is first, as the run follows. */
+static int hand_run(struct order *o, struct oc_err *err)
+{
+	const struct run *r = o->runs++;
+	const struct oc_span_found *f = (const void *)o->period.p;
+	size_t n = o->period.len / sizeof *f, k = 0;
+	struct oc_buf all = {0};
+	int rc = -1;
+
+	o->run_n--;
+	for (uint64_t at = r->at - r->period; at < r->at;) {
+		struct oc_span_found p = {at, OC_SPAN_FIRST, 0, 0};
+		if (k < n && f[k].at == at)
+			p = f[k++];
+		else
+			p.n = (uint32_t)((k < n ? f[k].at : r->at) - at);
+		if (hand_on(o, p, err))
+			goto out;
+		at += p.n;
+		if (p.source == OC_SPAN_FIRST)
+			p.source = p.at;
+		struct oc_span_found *top =
+			all.len ? (void *)(all.p + all.len - sizeof *top) : NULL;
+		if (top && top->source + top->n == p.source)
+			top->n += p.n;
+		else
+			oc_buf_add(&all, &p, sizeof p);
+	}
+	f = (const void *)all.p;
+	n = all.len / sizeof *f;
+	if (n == 1) {
+		rc = hand_on(o, (struct oc_span_found){r->at, f->source, r->n, r->period}, err);
+		goto out;
+	}
+	for (uint32_t done = 0; done < r->n; done += r->period)
+		for (k = 0; k < n; k++) {
+			uint64_t in = f[k].at - (r->at - r->period);
+			if (done + in >= r->n)
+				break;
+			uint32_t left = r->n - done - (uint32_t)in;
+			if (hand_on(o,
+			            (struct oc_span_found){r->at + done + in, f[k].source,
+			                                   f[k].n < left ? f[k].n : left, 0},
+			            err))
+				goto out;
+		}
+	rc = 0;
+out:
+	o->period.len = 0;
+	oc_buf_fini(&all);
+	return rc;
+}
+
+static int put_in_order(struct order *o, struct oc_span_found f, struct oc_err *err)
+{
+	/* a unit's windows are all before those that a run repeats, or all among them */
+	while (o->run_n && f.at >= o->runs->at)
+		if (hand_run(o, err))
+			return -1;
+	if (!o->run_n || f.at + o->runs->period < o->runs->at)
+		return hand_on(o, f, err);
+	oc_buf_add(&o->period, &f, sizeof f);
+	return 0;
+}
+
 static int in_order(struct finder *f, oc_span_fn *found, void *user, struct oc_err *err)
 {
-	struct oc_span_found now = {0};
+	struct order o = {.found = found, .user = user};
+	struct oc_str runs;
 	const void *sorted;
-	size_t n;
+	size_t n = 1;
+	int rc = -1;
 
-	if (oc_sort_done(f->found, err))
+	if (oc_sort_done(f->found, err) || oc_spill_map(f->runs, 0, &runs, err))
 		return -1;
-	for (;;) {
+	o.runs = (const void *)runs.p;
+	o.run_n = runs.len / sizeof *o.runs;
+	while (n) {
 		if (oc_sort_next(f->found, &sorted, &n, err))
-			return -1;
-		if (!n)
-			return now.n ? found(user, &now, err) : 0;
-		if (oc_cancelled(f->s->ctx))
-			return oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
-		const struct found *r = sorted;
-		for (size_t i = 0; i < n; i++) {
-			uint64_t at = be64toh(r[i].at);
-			/* between the windows of two rows lie min_span - 1 places without one */
-			if (now.n && now.at + now.n == at && now.n < INT32_MAX &&
-			    (now.source == OC_SPAN_FIRST ? r[i].source == OC_SPAN_FIRST
-			                                 : now.source + now.n == r[i].source)) {
-				now.n += r[i].n;
-				continue;
-			}
-			if (now.n && found(user, &now, err))
-				return -1;
-			now = (struct oc_span_found){at, r[i].source, r[i].n};
+			goto out;
+		if (oc_cancelled(f->s->ctx)) {
+			oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
+			goto out;
 		}
+		const struct found *r = sorted;
+		for (size_t i = 0; i < n; i++)
+			if (put_in_order(&o,
+			                 (struct oc_span_found){be64toh(r[i].at), r[i].source,
+			                                        r[i].n, 0},
+			                 err))
+				goto out;
 	}
+	while (o.run_n)
+		if (hand_run(&o, err))
+			goto out;
+	rc = o.now.n ? found(user, &o.now, err) : 0;
+out:
+	oc_buf_fini(&o.period);
+	return rc;
 }
 
 int oc_spans_find(const struct oc_spans *s, oc_span_fn *found, void *user, struct oc_err *err)
@@ -499,6 +612,9 @@ int oc_spans_find(const struct oc_spans *s, oc_span_fn *found, void *user, struc
 	if (f.group_cap < 64)
 		f.group_cap = 64;
 	mark(&f);
+	f.runs = oc_spill_open(s->ctx, s->dir, "substring.runs", 1, s->memory / 64, err);
+	if (!f.runs)
+		goto out;
 	units = oc_sort_new(s->ctx, s->dir, sizeof(struct unit), 12, s->memory / 4, err);
 	if (!units || gather(&f, units, err))
 		goto out;
@@ -519,6 +635,7 @@ out:
 	oc_sort_free(units);
 	oc_sort_free(f.windows);
 	oc_sort_free(f.found);
+	oc_spill_close(f.runs);
 	free(f.seen);
 	free(f.twice);
 	free(f.group);

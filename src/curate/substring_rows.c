@@ -26,25 +26,59 @@ uint32_t oc_spans_ring(uint32_t min_span)
 	return min_span - gram_len(min_span) + 1;
 }
 
-uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, struct oc_buf *out)
-{
-	const unsigned char *p = (const unsigned char *)text.p;
-	uint32_t n = (uint32_t)text.len, k = gram_len(min_span), size = min_span - k + 1;
-	uint32_t found = 0, best = 0, slot = 0, from = 0, chosen = 0;
-	uint64_t h = 0, least = UINT64_MAX, hash = 0, leaving = 1;
+/* The text while its units are cut. */
+struct cutter {
+	const unsigned char *p;
+	uint32_t n, min_span, k, size;
+	uint64_t leaving;
+	uint64_t *ring;
+	struct oc_span_unit last; /* the unit before */
+	uint32_t looked;          /* up to this byte a period was looked for */
+	struct oc_buf *out;
+	uint32_t found;
+};
 
-	if (n < min_span)
+static void put(struct cutter *c, struct oc_span_unit u)
+{
+	oc_buf_add(c->out, &u, sizeof u);
+	c->last = u;
+	c->found++;
+}
+
+/* Shorter runs are not worth a record: the search begins anew behind one. */
+#define RUN_SPANS 4
+
+/* Windows from `u` on that repeat those of the unit before it over and over; 0 = too few. */
+static uint32_t run_of(struct cutter *c, const struct oc_span_unit *u)
+{
+	uint32_t period = u->n, end = u->from + period;
+
+	if (!c->found || c->last.hash != u->hash || c->last.n != period ||
+	    c->last.back != u->back || c->last.from + period != u->from ||
+	    u->from + c->min_span < c->looked)
 		return 0;
-	oc_buf_reserve(out, 2 * (size_t)n / size * sizeof(struct oc_span_unit));
-	for (uint32_t i = 0; i < k - 1; i++) {
-		h = h * BASE + p[i];
-		leaving *= BASE;
-	}
-	for (uint32_t at = 0; at + k <= n; at++) {
+	for (end = u->from; end < c->n && c->p[end] == c->p[end - period]; end++)
+		;
+	c->looked = end;
+	return end < u->from + (RUN_SPANS + 1) * c->min_span ? 0 : end - c->min_span - u->from + 1;
+}
+
+/* Units of the windows from byte `start` on. Returns where the search begins anew, behind a run,
+ * or n. */
+static uint32_t cut_from(struct cutter *c, uint32_t start)
+{
+	const unsigned char *p = c->p;
+	uint32_t n = c->n, k = c->k, size = c->size, best = start, slot = 0, from = start,
+		 chosen = start;
+	uint64_t h = 0, least = UINT64_MAX, hash = 0;
+
+	for (uint32_t i = 0; i < k - 1; i++)
+		h = h * BASE + p[start + i];
+	for (uint32_t at = start; at + k <= n; at++) {
 		h = h * BASE + p[at + k - 1];
 		uint64_t v = mix(h);
-		h -= p[at] * leaving;
-		ring[slot] = v;
+		h -= p[at] * c->leaving;
+		c->ring[slot] = v;
 		slot = slot + 1 == size ? 0 : slot + 1;
 		if (v <= least) {
 			least = v;
@@ -53,33 +87,57 @@ uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, s
 			/* the smallest left the window: look through it, the last of equals wins */
 			least = UINT64_MAX;
 			for (uint32_t i = 0, s = slot; i < size; i++) {
-				if (ring[s] <= least) {
-					least = ring[s];
+				if (c->ring[s] <= least) {
+					least = c->ring[s];
 					best = at + 1 - size + i;
 				}
 				s = s + 1 == size ? 0 : s + 1;
 			}
 		}
-		if (at + 1 < size)
+		if (at + 1 - start < size)
 			continue;
 		uint32_t window = at + 1 - size;
-		if (window && best == chosen)
+		if (window > start && best == chosen)
 			continue;
-		if (window) {
+		if (window > start) {
 			struct oc_span_unit u = {hash, from, (uint16_t)(window - from),
 			                         (uint16_t)(chosen - from)};
-			oc_buf_add(out, &u, sizeof u);
-			found++;
+			uint32_t run = run_of(c, &u);
+			if (run) {
+				put(c,
+				    (struct oc_span_unit){(uint64_t)u.n << 32 | run, u.from, 0, 0});
+				return u.from + run;
+			}
+			put(c, u);
 		}
 		from = window;
 		chosen = best;
 		/* small by choice: spread again for those who look at leading bits */
 		hash = least * BASE;
 	}
-	struct oc_span_unit last = {hash, from, (uint16_t)(n - min_span + 1 - from),
-	                            (uint16_t)(chosen - from)};
-	oc_buf_add(out, &last, sizeof last);
-	return found + 1;
+	put(c, (struct oc_span_unit){hash, from, (uint16_t)(n - c->min_span + 1 - from),
+	                             (uint16_t)(chosen - from)});
+	return n;
+}
+
+uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, struct oc_buf *out)
+{
+	struct cutter c = {.p = (const unsigned char *)text.p,
+	                   .n = (uint32_t)text.len,
+	                   .min_span = min_span,
+	                   .k = gram_len(min_span),
+	                   .leaving = 1,
+	                   .ring = ring,
+	                   .out = out};
+
+	c.size = min_span - c.k + 1;
+	for (uint32_t i = 1; i < c.k; i++)
+		c.leaving *= BASE;
+	/* the windows behind a run are fewer than min_span bytes from the end when it goes so far
+	 */
+	for (uint32_t at = 0; at + min_span <= c.n;)
+		at = cut_from(&c, at);
+	return c.found;
 }
 
 /* -------------------------------------------------------------------- rows */

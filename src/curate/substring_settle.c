@@ -182,7 +182,7 @@ static void cover(const struct settler *r, struct oc_buf *pieces, uint64_t at, u
 		pieces->len ? (void *)(pieces->p + pieces->len - sizeof *top) : NULL;
 
 	if (top && from <= top->to) {
-		top->to = to;
+		top->to = to > top->to ? to : top->to;
 		return;
 	}
 	struct oc_span_piece p = {from, to};
@@ -192,7 +192,7 @@ static void cover(const struct settler *r, struct oc_buf *pieces, uint64_t at, u
 static void longest(struct settler *r, uint64_t at, uint64_t source, uint64_t n)
 {
 	if (n > r->run.n)
-		r->run = (struct oc_span_found){at, source, (uint32_t)n};
+		r->run = (struct oc_span_found){at, source, (uint32_t)n, 0};
 }
 
 /* ---- what stands whole in earlier rows */
@@ -208,36 +208,56 @@ static void take(struct settler *r, uint64_t at, uint64_t source, uint64_t n)
 	longest(r, at, source, n);
 }
 
+/* Windows at .. at + n - 1, first at source and on; how many of them stand whole in earlier rows.
+ */
+static uint64_t take_range(struct settler *r, uint64_t at, uint64_t source, uint64_t all)
+{
+	const uint64_t *owner = r->owner.at;
+	uint64_t end = at + all, taken = 0;
+
+	while (at < end) {
+		const struct lost *l = lost_from(r, source);
+		uint64_t n = end - at;
+		if (!l || l->at > source) {
+			n = l && l->at - source < n ? l->at - source : n;
+			take(r, at, source, n);
+			taken += n;
+			at += n;
+			source += n;
+			continue;
+		}
+		n = l->at + l->n - source < n ? l->at + l->n - source : n;
+		const uint64_t *o = owner + l->slot + (source - l->at);
+		for (uint64_t k = 0, to; k < n; k = to) {
+			for (to = k + 1; to < n && o[k] && o[to] == o[k] + to - k;)
+				to++;
+			if (!o[k])
+				continue;
+			take(r, at + k, o[k] - 1, to - k);
+			taken += to - k;
+		}
+		at += n;
+		source += n;
+	}
+	return taken;
+}
+
 static void look_at_earlier(struct settler *r)
 {
 	const struct oc_span_found *f = (const void *)r->found.p;
-	const uint64_t *owner = r->owner.at;
 
 	for (size_t i = 0; i < r->found.len / sizeof *f; i++) {
-		uint64_t source = f[i].source, at = f[i].at, end = f[i].at + f[i].n;
-		if (source == OC_SPAN_FIRST || is_own(r, source))
+		uint64_t n = f[i].n, turn = f[i].period && f[i].period < n ? f[i].period : n;
+		if (f[i].source == OC_SPAN_FIRST || is_own(r, f[i].source))
 			continue;
-		while (at < end) {
-			const struct lost *l = lost_from(r, source);
-			uint64_t n = end - at;
-			if (!l || l->at > source) {
-				n = l && l->at - source < n ? l->at - source : n;
-				take(r, at, source, n);
-				at += n;
-				source += n;
-				continue;
-			}
-			n = l->at + l->n - source < n ? l->at + l->n - source : n;
-			const uint64_t *o = owner + l->slot + (source - l->at);
-			for (uint64_t k = 0, to; k < n; k = to) {
-				for (to = k + 1; to < n && o[k] && o[to] == o[k] + to - k;)
-					to++;
-				if (o[k])
-					take(r, at + k, o[k] - 1, to - k);
-			}
-			at += n;
-			source += n;
+		if (take_range(r, f[i].at, f[i].source, turn) == turn) {
+			/* and so do the windows that repeat them */
+			if (turn < n)
+				cover(r, &r->whole, f[i].at, n);
+			continue;
 		}
+		for (uint64_t at = turn; at < n; at += turn)
+			take_range(r, f[i].at + at, f[i].source, at + turn < n ? turn : n - at);
 	}
 }
 
@@ -312,6 +332,28 @@ static void repeat_lost(struct settler *r, uint64_t at, uint64_t source, const s
 	}
 }
 
+/* Windows at .. at + n - 1, first at source and on. True when all of those are whole in this row.
+ */
+static bool repeat_range(struct settler *r, uint64_t at, uint64_t source, uint64_t n)
+{
+	bool own = is_own(r, source), all = own;
+
+	for (uint64_t end = at + n, many; at < end; at += many, source += many) {
+		const struct lost *l = lost_from(r, source);
+		many = end - at;
+		if (!l || l->at > source) {
+			many = l && l->at - source < many ? l->at - source : many;
+			if (own)
+				repeat(r, at, source, many);
+			continue;
+		}
+		many = 1;
+		all = false;
+		repeat_lost(r, at, source, l);
+	}
+	return all;
+}
+
 /* Ranges of the row in which windows begin that the pieces overlap: in r->kept. */
 static void windows_over(struct settler *r, const struct oc_buf *pieces)
 {
@@ -343,22 +385,16 @@ static int look_at_itself(struct settler *r, struct oc_err *err)
 	}
 	r->kept.len = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint64_t source = f[i].source, at = f[i].at, end = f[i].at + f[i].n;
-		bool own = source != OC_SPAN_FIRST && is_own(r, source);
-		while (source != OC_SPAN_FIRST && at < end) {
-			const struct lost *l = lost_from(r, source);
-			uint64_t many = end - at;
-			if (!l || l->at > source) {
-				many = l && l->at - source < many ? l->at - source : many;
-				if (own)
-					repeat(r, at, source, many);
-			} else {
-				many = 1;
-				repeat_lost(r, at, source, l);
-			}
-			at += many;
-			source += many;
-		}
+		uint64_t many = f[i].n,
+			 turn = f[i].period && f[i].period < many ? f[i].period : many;
+		if (f[i].source == OC_SPAN_FIRST)
+			continue;
+		bool all = repeat_range(r, f[i].at, f[i].source, turn);
+		if (all && turn < many)
+			cover(r, &r->again, f[i].at, many);
+		for (uint64_t at = turn; !all && at < many; at += turn)
+			repeat_range(r, f[i].at + at, f[i].source,
+			             at + turn < many ? turn : many - at);
 	}
 	return 0;
 }
@@ -441,11 +477,12 @@ static void own(struct settler *r)
 	const struct oc_span_found *f = (const void *)r->found.p;
 
 	for (size_t i = 0; i < r->found.len / sizeof *f; i++) {
+		uint64_t n = f[i].period && f[i].period < f[i].n ? f[i].period : f[i].n;
 		if (f[i].source == OC_SPAN_FIRST)
 			continue;
-		for (uint64_t k = 0; k < f[i].n; k++) {
+		for (uint64_t k = 0; k < n; k++) {
 			const struct lost *l = lost_from(r, f[i].source + k);
-			if (!l || l->at >= f[i].source + f[i].n)
+			if (!l || l->at >= f[i].source + n)
 				break;
 			if (l->at > f[i].source + k)
 				k = l->at - f[i].source;
