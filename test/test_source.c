@@ -5,6 +5,8 @@
 #include <setjmp.h>
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -305,6 +307,219 @@ static void packed_equals_plain(void **state)
 	oc_buf_fini(&packed);
 }
 
+/* Rows that do not shrink to nothing: a packed file of them is worth a thread. */
+static struct oc_buf noisy_rows(int n, uint64_t seed)
+{
+	struct oc_buf b = {0};
+	struct oc_rng rng;
+
+	oc_rng_init(&rng, seed, "test_source noisy");
+	for (int i = 0; i < n; i++) {
+		struct oc_draws d;
+		oc_draws_init(&d, &rng, (uint64_t)i);
+		oc_buf_printf(&b, "{\"i\":%d,\"text\":\"", i);
+		for (int k = 0; k < 6; k++)
+			oc_buf_printf(&b, "%016llx ", (unsigned long long)oc_draw_u64(&d));
+		oc_buf_puts(&b, "\"}\n");
+	}
+	return b;
+}
+
+static unsigned threads_now(void)
+{
+	unsigned n = 0;
+	DIR *dir = opendir("/proc/self/task");
+
+	for (struct dirent *e; dir && (e = readdir(dir));)
+		n += e->d_name[0] != '.';
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static void *nothing(void *arg)
+{
+	return arg;
+}
+
+/* Threads when none reads. The sanitizer starts one of its own with the first. */
+static unsigned threads_before(void)
+{
+	pthread_t t;
+
+	assert_int_equal(pthread_create(&t, NULL, nothing, NULL), 0);
+	pthread_join(t, NULL);
+	usleep(10000);
+	return threads_now();
+}
+
+/* One that was joined may be on its way out of the kernel's list. */
+static void no_more_threads_than(unsigned before)
+{
+	for (int i = 0; i < 1000 && threads_now() > before; i++)
+		usleep(1000);
+	assert_int_equal(threads_now(), before);
+}
+
+#define AHEAD_FILES "{\"path\":[\"n0\",\"n1\",\"n2\",\"n3\",\"n4\",\"n5\"]}"
+
+/* Six files, packed in both ways, plain, in two members and small: with threads that read ahead all
+ * is as without, also what is known of the inputs, and going on from the middle. */
+static void read_ahead_changes_nothing(void **state)
+{
+	static const int rows[] = {12000, 9000, 40, 9000, 30000, 5000};
+	struct feed f, g;
+	unsigned before = threads_before();
+
+	(void)state;
+	for (int i = 0; i < 6; i++) {
+		struct oc_buf text = noisy_rows(rows[i], (uint64_t)i), packed = {0};
+		struct oc_str half = {text.p, text.len / 3};
+		char name[8];
+		snprintf(name, sizeof name, "n%d", i);
+		if (i == 1 || i == 5) {
+			zstd_to(&packed, oc_buf_view(&text));
+		} else if (i != 3) {
+			gzip_to(&packed, half);
+			gzip_to(&packed, (struct oc_str){text.p + half.len, text.len - half.len});
+		}
+		feed_put(name, oc_buf_view(i == 3 ? &text : &packed));
+		oc_buf_fini(&text);
+		oc_buf_fini(&packed);
+	}
+	feed_all(&f, &oc_source_jsonl, AHEAD_FILES);
+	assert_int_equal(f.n, 65040);
+	for (unsigned threads = 1; threads <= 5; threads++) {
+		feed_ctx = oc_ctx_new(threads, 0);
+		for (int part = 0; part < 2; part++) {
+			const struct oc_input *in, *all;
+			size_t from = part ? f.batch_end[f.batch_n / 2] : 0;
+			assert_int_equal(feed_open(&g, &oc_source_jsonl, AHEAD_FILES), 0);
+			if (part) {
+				struct oc_cursor c = f.after[f.batch_n / 2];
+				assert_int_equal(g.def->seek(g.self, c.row, c.offset, &g.err), 0);
+			}
+			assert_int_equal(feed_read(&g), 0);
+			assert_int_equal(g.n, f.n - from);
+			for (size_t i = 0; i < g.n; i++) {
+				const struct oc_row *x = &g.rows[i], *y = &f.rows[from + i];
+				assert_true(oc_str_eq(x->raw, y->raw));
+				assert_int_equal(x->ped.span.offset, y->ped.span.offset);
+				assert_true(oc_str_eq(x->ped.span.file, y->ped.span.file));
+			}
+			assert_int_equal(oc_source_inputs(f.def, f.self, &all), 6);
+			assert_int_equal(oc_source_inputs(g.def, g.self, &in), 6);
+			for (int i = 0; i < 6; i++) {
+				assert_memory_equal(&in[i].hash, &all[i].hash, sizeof in[i].hash);
+				assert_int_equal(in[i].bytes, all[i].bytes);
+				assert_true(in[i].whole);
+				if (!part)
+					assert_int_equal(in[i].rows, all[i].rows);
+			}
+			no_more_threads_than(before);
+			feed_close(&g);
+		}
+		oc_ctx_free(feed_ctx);
+		feed_ctx = NULL;
+	}
+	feed_close(&f);
+}
+
+/* The rows before the damage come, then the error that names the file, though the files behind it
+ * are read already. */
+static void damage_is_met_in_order(void **state)
+{
+	struct oc_buf text = noisy_rows(20000, 7), packed = {0};
+	struct feed f;
+
+	(void)state;
+	gzip_to(&packed, oc_buf_view(&text));
+	feed_put("d0.gz", oc_buf_view(&packed));
+	feed_put("d2.gz", oc_buf_view(&packed));
+	memset(packed.p + packed.len / 2, 0x55, 300);
+	feed_put("d1.gz", oc_buf_view(&packed));
+	size_t rows[2];
+	for (unsigned threads = 1; threads <= 3; threads += 2) {
+		feed_ctx = oc_ctx_new(threads, 0);
+		assert_int_equal(feed_open(&f, &oc_source_jsonl,
+		                           "{\"path\":[\"d0.gz\",\"d1.gz\",\"d2.gz\"]}"),
+		                 0);
+		assert_int_equal(feed_read(&f), -1);
+		assert_int_equal(f.err.code, OC_INPUT);
+		assert_non_null(strstr(f.err.where, "d1.gz"));
+		const char *at = strstr(f.err.msg, "damaged near byte ");
+		assert_non_null(at);
+		long near = strtol(at + 18, NULL, 10), made = (long)packed.len / 2;
+		/* At the latest by the sum at the end. */
+		assert_in_range(near, made - 10, (long)packed.len);
+		assert_true(f.n > 20000);
+		rows[threads > 1] = f.n;
+		feed_close(&f);
+		oc_ctx_free(feed_ctx);
+		feed_ctx = NULL;
+	}
+	assert_int_equal(rows[0], rows[1]);
+	oc_buf_fini(&text);
+	oc_buf_fini(&packed);
+}
+
+/* Closed at any time, whoever reads ahead stops: with full chunks, with a file that has not had its
+ * turn, and waiting for a standard input that says nothing. */
+static void closed_early(void **state)
+{
+	struct oc_buf text = noisy_rows(30000, 9), packed = {0};
+	unsigned before = threads_before();
+	struct feed f;
+	int ends[2], old = dup(0);
+
+	(void)state;
+	gzip_to(&packed, oc_buf_view(&text));
+	feed_put("e0.gz", oc_buf_view(&packed));
+	feed_put("e1.gz", oc_buf_view(&packed));
+	feed_ctx = oc_ctx_new(4, 0);
+	for (int batches = 0; batches < 4; batches++) {
+		struct oc_batch *b = oc_batch_new(OC_BATCH_ROWS);
+		assert_int_equal(
+			feed_open(&f, &oc_source_jsonl, "{\"path\":[\"e0.gz\",\"e1.gz\"]}"), 0);
+		for (int i = 0; i < batches; i++) {
+			oc_batch_reset(b);
+			assert_int_equal(f.def->next(f.self, b, &f.err), 1);
+		}
+		oc_batch_free(b);
+		feed_close(&f);
+		no_more_threads_than(before);
+	}
+
+	for (int cancel = 0; cancel < 2; cancel++) {
+		struct oc_batch *b = oc_batch_new(OC_BATCH_ROWS);
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(dup2(ends[0], 0), 0);
+		close(ends[0]);
+		assert_int_equal(write(ends[1], packed.p, 60000), 60000);
+		assert_int_equal(feed_open(&f, &oc_source_jsonl, "{\"path\":\"-\"}"), 0);
+		assert_int_equal(f.def->next(f.self, b, &f.err), 1);
+		if (cancel) {
+			int rc;
+			oc_ctx_cancel(feed_ctx);
+			do
+				oc_batch_reset(b);
+			while ((rc = f.def->next(f.self, b, &f.err)) == 1);
+			assert_int_equal(rc, -1);
+			assert_int_equal(f.err.code, OC_CANCELLED);
+		}
+		oc_batch_free(b);
+		feed_close(&f);
+		no_more_threads_than(before);
+		close(ends[1]);
+		dup2(old, 0);
+	}
+	close(old);
+	oc_ctx_free(feed_ctx);
+	feed_ctx = NULL;
+	oc_buf_fini(&text);
+	oc_buf_fini(&packed);
+}
+
 /* Continuing from any batch's end gives the rows that followed, with the same places. */
 static void seeks(void **state)
 {
@@ -499,6 +714,9 @@ int main(void)
 		cmocka_unit_test(several_files_are_one_sequence),
 		cmocka_unit_test(refused_at_open),
 		cmocka_unit_test(packed_equals_plain),
+		cmocka_unit_test(read_ahead_changes_nothing),
+		cmocka_unit_test(damage_is_met_in_order),
+		cmocka_unit_test(closed_early),
 		cmocka_unit_test(seeks),
 		cmocka_unit_test(standard_input),
 		cmocka_unit_test(rows_cover_the_file),

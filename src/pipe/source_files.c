@@ -1,35 +1,36 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
 
 #include "base/err.h"
+#include "pipe/ahead.h"
 #include "pipe/source.h"
 
-#define PACKED_CAP ((size_t)256 << 10)
+/*
+ * Of compressed files the current one is inflated a little ahead of its reader, so that both can go
+ * on; the next ones, one less than there are threads, a lot ahead, as their turn may be long in
+ * coming. With one thread, and where a file is too small to be worth one, nothing is read ahead.
+ */
+#define NEAR_BYTES  ((size_t)1 << 20)
+#define FAR_BYTES   ((size_t)32 << 20)
+#define FAR_FILES   3
+#define SMALL_BYTES (64 << 10) /* compressed */
 
-enum packing { PLAIN, GZIP, ZSTD };
+struct opened {
+	struct oc_unpack *file; /* NULL: not open, or ahead owns it */
+	struct oc_ahead *ahead;
+	bool looked_at; /* whether it can be read ahead */
+};
 
 struct oc_files {
 	struct oc_arena *arena;
 	struct oc_input *inputs;
-	uint32_t n, cap, at; /* at: index of the current file + 1 */
-
-	int fd;
-	bool on_disk_end; /* read(2) said so */
-	struct oc_hasher *hasher;
-	enum packing packing;
-	bool inside; /* a compressed frame has begun and not ended */
-	char *packed;
-	size_t packed_at, packed_len;
-	z_stream gz;
-	bool gz_open;
-	ZSTD_DStream *zstd;
+	struct opened *opened; /* (n) */
+	uint32_t n, cap, at;   /* at: index of the current file + 1 */
+	struct oc_ctx *ctx;    /* or NULL */
 };
 
 /* -------------------------------------------------------------- which files */
@@ -102,7 +103,7 @@ struct oc_files *oc_files_open(const struct oc_env *env, yyjson_val *paths, stru
 	int rc = 0;
 
 	f->arena = oc_arena_new();
-	f->fd = -1;
+	f->ctx = env->ctx;
 	if (yyjson_is_str(paths))
 		rc = add_path(f, env, oc_json_str(paths), err);
 	yyjson_arr_foreach(paths, i, max, item) if (!rc) rc =
@@ -113,30 +114,24 @@ struct oc_files *oc_files_open(const struct oc_env *env, yyjson_val *paths, stru
 		oc_files_close(f);
 		return NULL;
 	}
-	f->packed = oc_alloc(PACKED_CAP);
+	f->opened = oc_arena_zalloc(f->arena, f->n * sizeof *f->opened);
 	return f;
 }
 
-static void leave(struct oc_files *f)
+static void leave(struct opened *o)
 {
-	if (f->fd > 0)
-		close(f->fd);
-	f->fd = -1;
-	oc_hasher_free(f->hasher);
-	f->hasher = NULL;
-	if (f->gz_open)
-		inflateEnd(&f->gz);
-	f->gz_open = false;
-	ZSTD_freeDStream(f->zstd);
-	f->zstd = NULL;
+	oc_ahead_close(o->ahead);
+	oc_unpack_close(o->file);
+	o->ahead = NULL;
+	o->file = NULL;
 }
 
 void oc_files_close(struct oc_files *f)
 {
 	if (!f)
 		return;
-	leave(f);
-	free(f->packed);
+	for (uint32_t i = 0; f->opened && i < f->n; i++)
+		leave(&f->opened[i]);
 	oc_arena_free(f->arena);
 	free(f);
 }
@@ -164,153 +159,87 @@ uint32_t oc_source_inputs(const struct oc_source_def *def, void *self,
 
 /* ------------------------------------------------------------- bytes of one */
 
-/* Bytes as they lie on disk, hashed. */
-static ssize_t read_disk(struct oc_files *f, void *p, size_t cap, struct oc_err *err)
+static void read_ahead(struct opened *o, size_t limit)
 {
-	struct oc_input *in = oc_files_current(f);
-	ssize_t n;
+	if (o->file && oc_unpack_packed(o->file))
+		o->ahead = oc_ahead_open(o->file, limit);
+	if (o->ahead)
+		o->file = NULL;
+}
 
-	if (f->on_disk_end)
-		return 0;
-	do
-		n = read(f->fd, p, cap);
-	while (n < 0 && errno == EINTR);
-	if (n < 0) {
-		bool folder = errno == EISDIR;
-		oc_fail_errno(err, in->path, "cannot read");
-		if (folder)
-			err->code = OC_INPUT;
-		return -1;
+/* Is it, or may it be, large enough for a thread? */
+static bool is_large(const char *path, bool plain_only)
+{
+	struct stat st;
+
+	if (!strcmp(path, "-"))
+		return !plain_only;
+	if (stat(path, &st))
+		return false;
+	return S_ISREG(st.st_mode) ? st.st_size > SMALL_BYTES : !plain_only;
+}
+
+/* Files like the current one follow it, as a rule; what is wrong with one is said when its turn has
+ * come. What is no plain file is left alone until then. */
+static void look_ahead(struct oc_files *f)
+{
+	uint32_t far = f->ctx->threads - 1 < FAR_FILES ? f->ctx->threads - 1 : FAR_FILES;
+
+	for (uint32_t i = f->at; i < f->n && i < f->at + far; i++) {
+		struct opened *o = &f->opened[i];
+		struct oc_err ignored = {0};
+		if (o->looked_at)
+			continue;
+		o->looked_at = true;
+		if (!is_large(f->inputs[i].path, true))
+			continue;
+		o->file = oc_unpack_open(f->inputs[i].path, &ignored);
+		read_ahead(o, FAR_BYTES);
+		if (!o->ahead)
+			leave(o);
 	}
-	if (n == 0) {
-		f->on_disk_end = true;
-		in->hash = oc_hasher_get(f->hasher);
-		in->whole = true;
-		return 0;
-	}
-	oc_hasher_add(f->hasher, p, (size_t)n);
-	in->bytes += (uint64_t)n;
-	return n;
 }
 
 int oc_files_next(struct oc_files *f, struct oc_err *err)
 {
-	static const unsigned char gz_magic[] = {0x1f, 0x8b},
-				   zstd_magic[] = {0x28, 0xb5, 0x2f, 0xfd};
-
-	leave(f);
+	if (f->at)
+		leave(&f->opened[f->at - 1]);
 	if (f->at == f->n)
 		return 0;
-	struct oc_input *in = &f->inputs[f->at++];
-	if (strcmp(in->path, "-") == 0) {
-		f->fd = 0;
+	struct opened *o = &f->opened[f->at];
+	const char *path = f->inputs[f->at++].path;
+	bool ahead = f->ctx && f->ctx->threads > 1;
+	if (o->ahead) {
+		oc_ahead_limit(o->ahead, NEAR_BYTES);
 	} else {
-		f->fd = open(in->path, O_RDONLY | O_CLOEXEC);
-		if (f->fd < 0)
-			return oc_fail_errno(err, in->path, "cannot open");
-		posix_fadvise(f->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	}
-	f->hasher = oc_hasher_new();
-	f->on_disk_end = false;
-	f->packed_at = f->packed_len = 0;
-	f->packing = PLAIN;
-	f->inside = false;
-	/* A pipe may give the first bytes one at a time. */
-	while (f->packed_len < 4) {
-		ssize_t n =
-			read_disk(f, f->packed + f->packed_len, PACKED_CAP - f->packed_len, err);
-		if (n < 0)
+		o->file = oc_unpack_open(path, err);
+		if (!o->file)
 			return -1;
-		if (n == 0)
-			break;
-		f->packed_len += (size_t)n;
+		if (ahead && is_large(path, false))
+			read_ahead(o, NEAR_BYTES);
 	}
-	if (f->packed_len >= 2 && !memcmp(f->packed, gz_magic, 2)) {
-		f->packing = GZIP;
-		f->gz = (z_stream){0};
-		if (inflateInit2(&f->gz, 15 + 16) != Z_OK)
-			oc_oom(1 << 15);
-		f->gz_open = true;
-	} else if (f->packed_len >= 4 && !memcmp(f->packed, zstd_magic, 4)) {
-		f->packing = ZSTD;
-		f->zstd = ZSTD_createDStream();
-		if (!f->zstd)
-			oc_oom(1 << 15);
-	}
+	if (o->ahead)
+		look_ahead(f);
 	return 1;
-}
-
-static int damaged(struct oc_files *f, const char *kind, const char *why, struct oc_err *err)
-{
-	return oc_fail(err, OC_INPUT, oc_files_current(f)->path,
-	               "the %s data are damaged near byte %llu (%s); fetch or make the file again",
-	               kind, (unsigned long long)oc_files_current(f)->bytes, why);
-}
-
-/* One step of inflation from `packed`. Returns the bytes made, which may be 0. */
-static ssize_t inflate_some(struct oc_files *f, void *p, size_t cap, struct oc_err *err)
-{
-	if (!f->inside) {
-		inflateReset(&f->gz); /* members may follow each other */
-		f->inside = true;
-	}
-	size_t room = cap < UINT32_MAX ? cap : UINT32_MAX;
-	f->gz.next_in = (unsigned char *)f->packed + f->packed_at;
-	f->gz.avail_in = (unsigned)(f->packed_len - f->packed_at);
-	f->gz.next_out = p;
-	f->gz.avail_out = (unsigned)room;
-	int rc = inflate(&f->gz, Z_NO_FLUSH);
-	f->packed_at = f->packed_len - f->gz.avail_in;
-	if (rc == Z_STREAM_END)
-		f->inside = false;
-	else if (rc != Z_OK && rc != Z_BUF_ERROR)
-		return damaged(f, "gzip", f->gz.msg ? f->gz.msg : "bad stream", err);
-	return (ssize_t)(room - f->gz.avail_out);
-}
-
-static ssize_t unzstd_some(struct oc_files *f, void *p, size_t cap, struct oc_err *err)
-{
-	ZSTD_inBuffer in = {f->packed, f->packed_len, f->packed_at};
-	ZSTD_outBuffer out = {p, cap, 0};
-	size_t rc = ZSTD_decompressStream(f->zstd, &out, &in);
-
-	f->packed_at = in.pos;
-	if (ZSTD_isError(rc))
-		return damaged(f, "zstd", ZSTD_getErrorName(rc), err);
-	f->inside = rc != 0;
-	return (ssize_t)out.pos;
 }
 
 ssize_t oc_files_read(struct oc_files *f, void *p, size_t cap, struct oc_err *err)
 {
-	if (f->packing == PLAIN) {
-		size_t left = f->packed_len - f->packed_at;
-		if (!left)
-			return read_disk(f, p, cap, err);
-		if (left > cap)
-			left = cap;
-		memcpy(p, f->packed + f->packed_at, left);
-		f->packed_at += left;
-		return (ssize_t)left;
+	struct opened *o = &f->opened[f->at - 1];
+	struct oc_input *in = oc_files_current(f);
+	struct oc_unpacked done = {0};
+	ssize_t n;
+
+	if (o->ahead) {
+		n = oc_ahead_read(o->ahead, p, cap, &f->ctx->cancel, &done, err);
+	} else {
+		n = oc_unpack_read(o->file, p, cap, err);
+		done = oc_unpack_done(o->file);
 	}
-	for (;;) {
-		if (f->packed_at == f->packed_len && !f->on_disk_end) {
-			ssize_t n = read_disk(f, f->packed, PACKED_CAP, err);
-			if (n < 0)
-				return -1;
-			f->packed_at = 0;
-			f->packed_len = (size_t)n;
-		}
-		if (f->packed_at == f->packed_len && !f->inside)
-			return 0;
-		/* Even with all input taken, a decoder may still hold output back. */
-		bool last = f->packed_at == f->packed_len;
-		ssize_t n = f->packing == GZIP ? inflate_some(f, p, cap, err)
-		                               : unzstd_some(f, p, cap, err);
-		if (n)
-			return n;
-		if (last && f->inside)
-			return damaged(f, f->packing == GZIP ? "gzip" : "zstd",
-			               "it ends in the middle: a copy that was cut off", err);
-	}
+	if (n < 0)
+		return -1;
+	in->bytes = done.bytes;
+	in->hash = done.hash;
+	in->whole = done.whole;
+	return n;
 }
