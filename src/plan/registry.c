@@ -18,6 +18,7 @@
 	X(hold)                                                                                    \
 	X(judge)                                                                                   \
 	X(language)                                                                                \
+	X(machine_share)                                                                           \
 	X(math)                                                                                    \
 	X(near_dup)                                                                                \
 	X(novelty)                                                                                 \
@@ -40,7 +41,7 @@
 	X(openai)
 
 /* What `outcross train` makes, for stages to use. */
-#define OC_TRAINERS(X) X(perplexity) X(quality)
+#define OC_TRAINERS(X) X(machine_share) X(perplexity) X(quality)
 
 #define DECLARE_STAGE(name)   extern const struct oc_stage_def oc_stage_##name;
 #define DECLARE_SOURCE(name)  extern const struct oc_source_def oc_source_##name;
