@@ -23,6 +23,7 @@ struct novelty {
 	bool judge_all;
 	uint32_t
 		similar; /* how many of the most similar rows to record; 0 = the nearest of drops */
+	uint32_t max_words;
 	uint64_t memory;
 	struct oc_rouge *index;
 	struct oc_arena *arena;
@@ -52,6 +53,14 @@ static const struct oc_option options[] = {
          .help = "What counts as seen before: files of texts, .jsonl (the field of every row) or "
                  "text (every line), .gz and .zst as well, and indexes made by `outcross index "
                  "build`."},
+	{.key = "max_words",
+         .type = OC_OPT_INT,
+         .def = "10000",
+         .min = 1,
+         .max = 1e9,
+         .unit = "words",
+         .help = "Of a longer text so many first words are compared: ROUGE-L costs the product "
+                 "of two lengths."},
 	{.key = "similar",
          .type = OC_OPT_INT,
          .def = "0",
@@ -153,9 +162,16 @@ static int write_index(void *self, struct oc_spill *spill, const char *path, str
 	return oc_index_commit(w, oc_rouge_count(v->index), err);
 }
 
-static struct oc_words tokens(struct oc_arena *a, struct oc_str text)
+/* The words of a row that are compared. */
+static const struct oc_words *words_of(const struct novelty *v, struct oc_row *row)
 {
-	return oc_text_rouge(a, oc_text_lower(a, text));
+	const struct oc_words *words = oc_view_rouge(row, v->field);
+
+	if (words->n <= v->max_words)
+		return words;
+	struct oc_words *first = oc_arena_dup(row->arena, words, sizeof *words);
+	first->n = v->max_words;
+	return first;
 }
 
 /* A row of an `against:` file, or a line of text. */
@@ -165,8 +181,9 @@ static int add_row(void *user, struct oc_row *row, struct oc_err *err)
 	struct oc_words words;
 
 	if (row->root)
-		return add(v, oc_view_rouge(row, v->field), row->ped.key, err);
-	words = tokens(row->arena, row->raw);
+		return add(v, words_of(v, row), row->ped.key, err);
+	words = oc_text_rouge(row->arena, oc_text_lower(row->arena, row->raw));
+	words.n = words.n < v->max_words ? words.n : v->max_words;
 	return add(v, &words, row->ped.key, err);
 }
 
@@ -211,6 +228,7 @@ static int open_novelty(void **self, const struct oc_env *env, yyjson_val *opts,
 	v->threshold = oc_json_get_num(opts, "threshold", 0.7);
 	v->judge_all = oc_str_is(oc_json_get_str(opts, "judge"), "all");
 	v->similar = (uint32_t)oc_json_get_int(opts, "similar", 0);
+	v->max_words = (uint32_t)oc_json_get_int(opts, "max_words", 10000);
 	v->memory = env->memory;
 	v->index = oc_rouge_new(v->threshold);
 	yyjson_arr_foreach(against, i, max, file)
@@ -230,7 +248,7 @@ static int prepare(void *self, void *scratch, struct oc_row *row, void **note, s
 
 	(void)scratch;
 	(void)err;
-	*note = (void *)(uintptr_t)oc_view_rouge(row, v->field);
+	*note = (void *)(uintptr_t)words_of(v, row);
 	return 0;
 }
 
@@ -262,7 +280,7 @@ static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *st
                    struct oc_err *err)
 {
 	struct novelty *v = self;
-	const struct oc_words *words = note ? note : oc_view_rouge(row, v->field);
+	const struct oc_words *words = note ? note : words_of(v, row);
 
 	if (v->judge_all || row->ped.origin != OC_REAL) {
 		struct oc_buf b = {0};
