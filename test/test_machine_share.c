@@ -492,13 +492,13 @@ static void groups_by_a_member(void **state)
 			snprintf(json, sizeof json, "{\"text\":\"w1 w2 w3\",\"site\":%u}", i % 100);
 		else
 			snprintf(json, sizeof json, "{\"text\":\"w1 w2 w3\"%s}",
-			         i % 2 ? ",\"site\":\"a\"" : "");
+			         i % 2 ? ",\"site\":\"a\\u0000b\"" : "");
 		oc_driven_run(&d, oc_driven_row(b, json, i, OC_REAL));
 		oc_batch_free(b);
 	}
 	told(&d, &out);
 	assert_non_null(strstr(out.p, "[\"(none)\",50,"));
-	assert_non_null(strstr(out.p, "[\"a\",50,"));
+	assert_non_null(strstr(out.p, "[\"a\\u0000b\",50,"));
 	assert_non_null(strstr(out.p, "[\"(others)\","));
 	oc_driven_close(&d);
 	oc_buf_fini(&out);

@@ -19,7 +19,7 @@
 #define FIXED     1e6 /* of a mean of logarithms */
 
 struct group {
-	char *name;
+	struct oc_str name;
 	uint64_t rows, words, unlike;
 	int64_t common; /* sum, in 1 / FIXED */
 	double count[OC_SHARE_BINS];
@@ -85,11 +85,8 @@ static void close_share(void *self)
 
 	if (!s)
 		return;
-	for (uint32_t i = 0; i < GROUPS + 2; i++) {
-		if (s->group[i])
-			free(s->group[i]->name);
+	for (uint32_t i = 0; i < GROUPS + 2; i++)
 		free(s->group[i]);
-	}
 	oc_share_free(s->model);
 	oc_arena_free(s->arena);
 	free(s->name);
@@ -99,8 +96,7 @@ static void close_share(void *self)
 static void add_group(struct share *s, uint32_t place, struct oc_str name)
 {
 	s->group[place] = oc_zalloc(1, sizeof **s->group);
-	s->group[place]->name = oc_zalloc(1, name.len + 1);
-	memcpy(s->group[place]->name, name.p, name.len);
+	s->group[place]->name = oc_arena_str(s->arena, name);
 }
 
 static int open_share(void **self, const struct oc_env *env, yyjson_val *opts, struct oc_err *err)
@@ -205,7 +201,7 @@ static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *st
 	(void)row;
 	(void)err;
 	for (r->group = 1; r->group < s->group_n; r->group++)
-		if (oc_str_is(n->name, s->group[r->group]->name))
+		if (oc_str_eq(n->name, s->group[r->group]->name))
 			break;
 	if (r->group == s->group_n && s->group_n <= GROUPS) {
 		add_group(s, s->group_n++, n->name);
@@ -287,7 +283,7 @@ static void tell_group(const struct share *s, const struct group *g, struct oc_f
 	struct oc_buf why = {0};
 	double low, high, share = share_of(s, g, &low, &high, &why);
 
-	oc_facts_cell(f, oc_str(g->name));
+	oc_facts_cell(f, g->name);
 	oc_facts_num(f, (double)g->rows);
 	oc_facts_num(f, (double)g->words);
 	oc_facts_num(f, share);
