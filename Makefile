@@ -25,7 +25,7 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 VERSION := 0.1.0
 
 # ------------------------------------------------------------------ libraries
-PKGS := yaml-0.1 libcurl sqlite3 libzstd zlib libxxhash libpcre2-8 libutf8proc
+PKGS := yaml-0.1 libcurl sqlite3 libzstd zlib libisal libxxhash libpcre2-8 libutf8proc
 HAVE_YYJSON := $(shell pkg-config --exists yyjson && echo yes)
 ifeq ($(HAVE_YYJSON),yes)
 YYJSON_CFLAGS := $(shell pkg-config --cflags yyjson)

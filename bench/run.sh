@@ -7,7 +7,7 @@ set -u
 cd "$(dirname "$0")/.."
 export B=${B:-build/release} OUTCROSS=${OUTCROSS:-$PWD/${B:-build/release}/outcross}
 if [ -n "${SHORT:-}" ]; then
-	declare -A args=([bench_parse]=60 [bench_pass]=60 [bench_run]=60 [bench_llm]="8 64 50"
+	declare -A args=([bench_parse]=60 [bench_pass]=60 [bench_run]=60 [bench_gz]=60 [bench_llm]="8 64 50"
 		[bench_store]=100000 [bench_near_dup]=20000)
 else
 	declare -A args=()

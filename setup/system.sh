@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 build="gcc make libc6-dev pkg-config ca-certificates libyaml-dev libcurl4-openssl-dev libsqlite3-dev
-libzstd-dev zlib1g-dev libxxhash-dev libpcre2-dev libutf8proc-dev libgmp-dev libcld2-dev wordnet-base
+libzstd-dev zlib1g-dev libisal-dev libxxhash-dev libpcre2-dev libutf8proc-dev libgmp-dev libcld2-dev wordnet-base
 python3 python3-pip"
 test="libcmocka-dev libmicrohttpd-dev libjansson-dev clang clang-format clang-tidy jq zstd sqlite3 git curl"
 

@@ -307,6 +307,66 @@ static void packed_equals_plain(void **state)
 	oc_buf_fini(&packed);
 }
 
+/* All that deflate can write, with every part a header may have. */
+static void gzip_of_every_kind(void **state)
+{
+	struct oc_buf text = many_rows(3000);
+
+	(void)state;
+	for (int kind = 0; kind < 20; kind++) {
+		struct oc_buf packed = {0};
+		struct feed f;
+		z_stream z = {0};
+		gz_header header = {.name = (unsigned char *)"rows.jsonl",
+		                    .comment = (unsigned char *)"of a test",
+		                    .extra = (unsigned char *)"abcd",
+		                    .extra_len = 4,
+		                    .hcrc = kind % 2};
+		gzip_to(&packed, (struct oc_str){"", 0});
+		assert_int_equal(deflateInit2(&z, kind % 10, Z_DEFLATED, kind < 10 ? 31 : 25,
+		                              1 + kind % 9, kind % 5),
+		                 Z_OK);
+		assert_int_equal(deflateSetHeader(&z, &header), Z_OK);
+		oc_buf_reserve(&packed, 2 * text.len + 1000);
+		z.next_in = (unsigned char *)text.p;
+		z.avail_in = (unsigned)text.len / 2;
+		z.next_out = (unsigned char *)packed.p + packed.len;
+		z.avail_out = (unsigned)(packed.cap - packed.len);
+		assert_int_equal(deflate(&z, Z_FULL_FLUSH), Z_OK);
+		z.avail_in += (unsigned)(text.len - text.len / 2);
+		assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+		packed.len += z.total_out;
+		deflateEnd(&z);
+		gzip_to(&packed, (struct oc_str){"", 0});
+
+		feed_put("kind.gz", oc_buf_view(&packed));
+		feed_all(&f, &oc_source_jsonl, "{\"path\":\"kind.gz\"}");
+		assert_int_equal(f.n, 3000);
+		for (size_t i = 0, at = 0; i < f.n; i++) {
+			assert_memory_equal(f.rows[i].raw.p, text.p + at, f.rows[i].raw.len);
+			at += f.rows[i].raw.len + 1;
+		}
+		feed_close(&f);
+
+		/* The last byte of the length, and a member behind it that is none. */
+		packed.p[packed.len - 1] ^= 1;
+		feed_put("kind.gz", oc_buf_view(&packed));
+		assert_int_equal(feed_open(&f, &oc_source_jsonl, "{\"path\":\"kind.gz\"}"), 0);
+		assert_int_equal(feed_read(&f), -1);
+		assert_non_null(strstr(f.err.msg, "the checksum is another"));
+		feed_close(&f);
+		packed.p[packed.len - 1] ^= 1;
+		oc_buf_puts(&packed, "more");
+		feed_put("kind.gz", oc_buf_view(&packed));
+		assert_int_equal(feed_open(&f, &oc_source_jsonl, "{\"path\":\"kind.gz\"}"), 0);
+		assert_int_equal(feed_read(&f), -1);
+		assert_non_null(strstr(f.err.msg, "damaged near byte"));
+		feed_close(&f);
+		oc_buf_fini(&packed);
+	}
+	oc_buf_fini(&text);
+}
+
 /* Rows that do not shrink to nothing: a packed file of them is worth a thread. */
 static struct oc_buf noisy_rows(int n, uint64_t seed)
 {
@@ -714,6 +774,7 @@ int main(void)
 		cmocka_unit_test(several_files_are_one_sequence),
 		cmocka_unit_test(refused_at_open),
 		cmocka_unit_test(packed_equals_plain),
+		cmocka_unit_test(gzip_of_every_kind),
 		cmocka_unit_test(read_ahead_changes_nothing),
 		cmocka_unit_test(damage_is_met_in_order),
 		cmocka_unit_test(closed_early),

@@ -2,11 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <isa-l/igzip_lib.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 #include <zstd.h>
 
 #include "base/err.h"
@@ -26,8 +26,7 @@ struct oc_unpack {
 	bool inside; /* a compressed frame has begun and not ended */
 	char *packed;
 	size_t packed_at, packed_len;
-	z_stream gz;
-	bool gz_open;
+	struct inflate_state *gz;
 	ZSTD_DStream *zstd;
 };
 
@@ -92,9 +91,9 @@ static int recognise(struct oc_unpack *u, struct oc_err *err)
 	}
 	if (u->packed_len >= 2 && !memcmp(u->packed, gz_magic, 2)) {
 		u->packing = GZIP;
-		if (inflateInit2(&u->gz, 15 + 16) != Z_OK)
-			oc_oom(1 << 15);
-		u->gz_open = true;
+		u->gz = oc_alloc(sizeof *u->gz);
+		isal_inflate_init(u->gz);
+		u->gz->crc_flag = ISAL_GZIP;
 	} else if (u->packed_len >= 4 && !memcmp(u->packed, zstd_magic, 4)) {
 		u->packing = ZSTD;
 		u->zstd = ZSTD_createDStream();
@@ -132,8 +131,7 @@ void oc_unpack_close(struct oc_unpack *u)
 		return;
 	if (u->fd > 0)
 		close(u->fd);
-	if (u->gz_open)
-		inflateEnd(&u->gz);
+	free(u->gz);
 	ZSTD_freeDStream(u->zstd);
 	oc_hasher_free(u->hasher);
 	free(u->packed);
@@ -167,25 +165,40 @@ static int damaged(struct oc_unpack *u, const char *kind, const char *why, struc
 	               kind, (unsigned long long)at, why);
 }
 
+static const char *what_is_wrong(int rc)
+{
+	switch (rc) {
+	case ISAL_INVALID_BLOCK: return "no such block";
+	case ISAL_INVALID_SYMBOL: return "no such symbol";
+	case ISAL_INVALID_LOOKBACK: return "it points before its beginning";
+	case ISAL_INVALID_WRAPPER: return "no gzip header where one should be";
+	case ISAL_UNSUPPORTED_METHOD: return "no method of gzip";
+	case ISAL_INCORRECT_CHECKSUM: return "the checksum is another";
+	default: return "bad stream";
+	}
+}
+
 /* One step of inflation from `packed`. Returns the bytes made, which may be 0. */
 static ssize_t inflate_some(struct oc_unpack *u, void *p, size_t cap, struct oc_err *err)
 {
+	struct inflate_state *gz = u->gz;
+	size_t room = cap < INT32_MAX ? cap : INT32_MAX;
+
 	if (!u->inside) {
-		inflateReset(&u->gz); /* members may follow each other */
+		isal_inflate_reset(gz); /* members may follow each other */
 		u->inside = true;
 	}
-	size_t room = cap < UINT32_MAX ? cap : UINT32_MAX;
-	u->gz.next_in = (unsigned char *)u->packed + u->packed_at;
-	u->gz.avail_in = (unsigned)(u->packed_len - u->packed_at);
-	u->gz.next_out = p;
-	u->gz.avail_out = (unsigned)room;
-	int rc = inflate(&u->gz, Z_NO_FLUSH);
-	u->packed_at = u->packed_len - u->gz.avail_in;
-	if (rc == Z_STREAM_END)
+	gz->next_in = (unsigned char *)u->packed + u->packed_at;
+	gz->avail_in = (uint32_t)(u->packed_len - u->packed_at);
+	gz->next_out = p;
+	gz->avail_out = (uint32_t)room;
+	int rc = isal_inflate(gz);
+	u->packed_at = u->packed_len - gz->avail_in;
+	if (rc != ISAL_DECOMP_OK)
+		return damaged(u, "gzip", what_is_wrong(rc), err);
+	if (gz->block_state == ISAL_BLOCK_FINISH)
 		u->inside = false;
-	else if (rc != Z_OK && rc != Z_BUF_ERROR)
-		return damaged(u, "gzip", u->gz.msg ? u->gz.msg : "bad stream", err);
-	return (ssize_t)(room - u->gz.avail_out);
+	return (ssize_t)(room - gz->avail_out);
 }
 
 static ssize_t unzstd_some(struct oc_unpack *u, void *p, size_t cap, struct oc_err *err)
