@@ -145,6 +145,25 @@ static int read_quotas(struct sample *s, yyjson_val *map, struct oc_err *err)
 	return 0;
 }
 
+/* What cannot go together. */
+static int check(struct sample *s, yyjson_val *opts, struct oc_err *err)
+{
+	if (s->n != UINT64_MAX && !isnan(s->share))
+		return oc_fail(err, OC_PLAN, s->name, "give `n` or `share`, not both");
+	if (s->weight.len && s->take != RANDOM)
+		return oc_fail(err, OC_PLAN, s->name, "`weight` is for `take: random`");
+	if (s->score.len ? s->take != HIGHEST && s->take != LOWEST
+	                 : s->take == HIGHEST || s->take == LOWEST)
+		return oc_fail(err, OC_PLAN, s->name,
+		               "`score` goes with `take: highest` or `take: lowest`");
+	if (read_quotas(s, oc_json_get(opts, "quotas"), err))
+		return -1;
+	if (s->n == UINT64_MAX && isnan(s->share) && !s->quota_n)
+		return oc_fail(err, OC_PLAN, s->name,
+		               "say how many rows stay: `n`, `share` or `quotas`");
+	return 0;
+}
+
 static int open_sample(void **self, const struct oc_env *env, yyjson_val *opts, struct oc_err *err)
 {
 	static const char *const takes[] = {"random", "first", "highest", "lowest"};
@@ -165,20 +184,11 @@ static int open_sample(void **self, const struct oc_env *env, yyjson_val *opts, 
 	oc_buf_printf(&stream, "sample/%s", env->name);
 	oc_rng_init(&s->rng, env->seed, oc_buf_cstr(&stream));
 	oc_buf_fini(&stream);
-	*self = s;
-	if (s->n != UINT64_MAX && !isnan(s->share))
-		return oc_fail(err, OC_PLAN, s->name, "give `n` or `share`, not both");
-	if (s->weight.len && s->take != RANDOM)
-		return oc_fail(err, OC_PLAN, s->name, "`weight` is for `take: random`");
-	if (s->score.len ? s->take != HIGHEST && s->take != LOWEST
-	                 : s->take == HIGHEST || s->take == LOWEST)
-		return oc_fail(err, OC_PLAN, s->name,
-		               "`score` goes with `take: highest` or `take: lowest`");
-	if (read_quotas(s, oc_json_get(opts, "quotas"), err))
+	if (check(s, opts, err)) {
+		close_sample(s);
 		return -1;
-	if (s->n == UINT64_MAX && isnan(s->share) && !s->quota_n)
-		return oc_fail(err, OC_PLAN, s->name,
-		               "say how many rows stay: `n`, `share` or `quotas`");
+	}
+	*self = s;
 	return 0;
 }
 
