@@ -435,7 +435,7 @@ static void read_ahead_changes_nothing(void **state)
 	for (int i = 0; i < 6; i++) {
 		struct oc_buf text = noisy_rows(rows[i], (uint64_t)i), packed = {0};
 		struct oc_str half = {text.p, text.len / 3};
-		char name[8];
+		char name[16];
 		snprintf(name, sizeof name, "n%d", i);
 		if (i == 1 || i == 5) {
 			zstd_to(&packed, oc_buf_view(&text));
