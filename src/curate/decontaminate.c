@@ -607,17 +607,18 @@ static const struct oc_stage_def *as(yyjson_val *opts)
 	.size = sizeof(struct oc_stage_def), .name = "decontaminate",                              \
 	.help = "report, cut or drop rows that hold items of benchmark files",                     \
 	.doc = "Finds every run of `ngram` words (lower-cased, punctuation aside) that a row "     \
-	       "shares with an item of the files under `against`, aligned with the item word by "  \
-	       "word: `Natalia sold clips to 48 of her friends...` in a web page. Runs that "      \
-	       "stand "                                                                            \
-	       "in many items are templates and make no hit; with `frequent`, so are those that "  \
-	       "stand in many rows. An item shorter than `ngram` words is looked for as a whole, " \
-	       "with its answer near by when `answer` names one. Rejects as `contaminated`; the "  \
-	       "evidence is the file, the item, the words, their share of the item and where "     \
-	       "they "                                                                             \
-	       "stand. After a cut: `nothing_left`, `too_dirty`. Cost: one pass, the benchmarks' " \
-	       "n-grams in memory. The rules of datatrove, of GPT-3 and of cosmopedia: `compat`, " \
-	       "doc/compat.md.",                                                                   \
+	       "shares with an item of the files under `against`, aligned with the item word "     \
+	       "by word: `Natalia sold clips to 48 of her friends...` in a web page. Runs "        \
+	       "that stand in many items are templates and make no hit; with `frequent`, so "      \
+	       "are those that stand in many rows. An item shorter than `ngram` words is "         \
+	       "looked for as a whole, with its answer near by when `answer` names one. "          \
+	       "Rejects as `contaminated`; the evidence is the file, the item, the words, "        \
+	       "their share of the item and where they stand. After a cut: `nothing_left`, "       \
+	       "`too_dirty`.\n\n"                                                                  \
+	       "Cost: about 4 us for 220 words and a pass, with `frequent` two; the "              \
+	       "benchmarks' n-grams lie in memory. Source: the n-gram overlap of Brown et "        \
+	       "al. 2020, arXiv 2005.14165, appendix C; the rules of datatrove, of GPT-3 and "     \
+	       "of cosmopedia: `compat`, doc/compat.md.",                                          \
 	.options = options, .open = open_decontaminate, .close = close_decontaminate,              \
 	.scratch_new = scratch_new, .scratch_free = scratch_free, .as = as, .facts = facts
 

@@ -498,16 +498,23 @@ const struct oc_stage_def oc_stage_exact = {
 	.name = "exact",
 	.help = "drop rows, or cut out paragraphs, lines or sentences, that were there before",
 	.doc = "The first row in priority order stays (real before synthetic, shallow before "
-	       "deep). Content is compared as canonical JSON, so member order and number spelling "
-	       "do not matter. Rejects as `duplicate` with the key of the row that stayed.\n\n"
-	       "`what: paragraph`, `line` or `sentences` compares pieces of a text instead, over "
-	       "the whole set and within a row, and cuts out every one but the first; the verdict "
-	       "`repeated` says where they lay in the row as it came, and which row has them. A "
-	       "sentence goes when it is part of three in a row that were there before, and a row "
-	       "then needs 50 words and 3 sentences that stay (datatrove's SentenceDedup, after "
-	       "C4): otherwise it falls as `little_left`. Line by line is cc_net's way.\n\n"
-	       "24 bytes a distinct row or piece, in memory up to `memory:`, then sorted on disk; "
-	       "one pass.",
+	       "deep). Content is compared as canonical JSON, so member order and number "
+	       "spelling do not matter. Rejects as `duplicate` with the key of the row that "
+	       "stayed.\n\n"
+	       "`what: paragraph`, `line` or `sentences` compares pieces of a text instead, "
+	       "over the whole set and within a row, and cuts out every one but the first; "
+	       "the verdict `repeated` says where they lay in the row as it came, and which "
+	       "row has them. A sentence goes when it is part of three in a row that were "
+	       "there before, and a row then needs 50 words and 3 sentences that stay "
+	       "(datatrove's SentenceDedup, after C4): otherwise it falls as `little_left`. "
+	       "Line by line is cc_net's way.\n\n"
+	       "Example: of {\"text\": \"It rained.\", \"id\": 1} and {\"text\": \"It rained.\", "
+	       "\"id\": "
+	       "2}, with `fields: [text]`, the second falls as `duplicate`.\n\n"
+	       "Cost: a hash of each row or piece and one pass; 24 bytes a distinct one, in "
+	       "memory up to `memory:`, then sorted on disk. Source: Raffel et al. 2020, "
+	       "arXiv 1910.10683, section 2.2 (sentences); Wenzek et al. 2020, arXiv "
+	       "1911.00359 (lines).",
 	.kind = OC_STAGE_ORDERED,
 	.options = options,
 	.open = open_exact,

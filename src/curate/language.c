@@ -162,15 +162,14 @@ const struct oc_stage_def oc_stage_language = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "language",
 	.help = "which language a row is in; drop other languages",
-	.doc = "CLD2 over 83 languages. The verdict's score is the share of the letters in the "
-	       "main "
-	       "language, its evidence the code, whether the detector is sure, and the next "
-	       "languages. A row falls as `other_language`, `unknown_language`, `mixed_language` "
-	       "or "
-	       "`unsure_language`: with `allow: [en]`, {\"text\": \"Der Hund schl\u00e4ft.\"} is "
-	       "other_language. On single sentences of manual pages it names 91 % right, on "
-	       "paragraphs 99 % (doc/performance.md); neighbours such as Danish and Norwegian, or "
-	       "Indonesian and Malay, are told apart worst. Cost: linear, about 25 MB/s a core.",
+	.doc = "CLD2 over 83 languages. The verdict's score is the share of the letters in "
+	       "the main language, its evidence the code, whether the detector is sure, and "
+	       "the next languages. A row falls as `other_language`, `unknown_language`, "
+	       "`mixed_language` or `unsure_language`: with `allow: [en]`, {\"text\": \"Der "
+	       "Hund schläft.\"} is other_language. On single sentences of manual pages it "
+	       "names 91 % right, on paragraphs 99 % (doc/performance.md); neighbours such "
+	       "as Danish and Norwegian, or Indonesian and Malay, are told apart worst.\n\n"
+	       "Cost: about 60 us for 220 words (25 MB/s a core). Source: CLD2, Sites 2013.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = open_language,

@@ -495,16 +495,19 @@ const struct oc_stage_def oc_stage_near_dup = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "near_dup",
 	.help = "drop texts that are nearly the same as one that stays (MinHash, verified)",
-	.doc = "Word n-grams, 20 bands of 6 MinHash values, every removal verified by the true "
-	       "Jaccard index. The first row in priority order stays (real before synthetic, "
-	       "shallow before deep), and a row goes only when it resembles a row that stays: that "
-	       "row and the similarity are the evidence. So of a, b like a, and c like b only, b "
-	       "goes and a and c stay. The log says what the bands find at which similarity, how "
-	       "many candidates were verified, and how large the clusters are.\n\n"
-	       "Works on disk within `memory:`, on all threads, with the same bytes at any number "
-	       "of them: 8 bytes a word, 8 a band and about 50 a row. Rejects as "
-	       "`near_duplicate`. Broder 1997; Leskovec, Rajaraman, Ullman, Mining of Massive "
-	       "Datasets, 3.4.",
+	.doc = "Word n-grams, 20 bands of 6 MinHash values, every removal verified by the "
+	       "true Jaccard index. The first row in priority order stays (real before "
+	       "synthetic, shallow before deep), and a row goes only when it resembles a row "
+	       "that stays: that row and the similarity are the evidence. So of a, b like a, "
+	       "and c like b only, b goes and a and c stay. The log says what the bands find "
+	       "at which similarity, how many candidates were verified, and how large the "
+	       "clusters are.\n\n"
+	       "Rejects as `near_duplicate`, with the same bytes at any number of threads.\n\n"
+	       "Example: a page that stands in the set with another date in its last line "
+	       "falls; the row that stays and how alike they are is the evidence.\n\n"
+	       "Cost: about 45 us for 220 words on two threads; on disk within `memory:`, 8 "
+	       "bytes a word, 8 a band and about 50 a row. Source: Broder 1997; Leskovec, "
+	       "Rajaraman, Ullman, Mining of Massive Datasets, 3.4.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
 	.open = open_near_dup,

@@ -429,17 +429,16 @@ const struct oc_stage_def oc_stage_sample = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "sample",
 	.help = "keep so many rows, of the whole or of each group: drawn, first, or best",
-	.doc = "`n`, `share` or `quotas` say how many rows stay; `by` makes them hold for each "
-	       "value "
-	       "of a field. `take: random` draws without replacement, by `weight` if one is given; "
-	       "`highest` and `lowest` take by `score`, a member of the row or STAGE/RULE, the "
-	       "score a stage before gave it. `{by: lang, quotas: {en: 1000, de: 500}}` keeps "
-	       "1,000 "
-	       "English rows, 500 German ones and all others. The same rows for the same seed, at "
-	       "any thread count. Rejects as `over_quota` (and `no_weight`); the evidence names "
-	       "the "
-	       "group, its rows and its quota. One sort on disk within `memory:`; 64 bytes a group "
-	       "in memory. Source: Efraimidis and Spirakis 2006.",
+	.doc = "`n`, `share` or `quotas` say how many rows stay; `by` makes them hold for "
+	       "each value of a field. `take: random` draws without replacement, by `weight` "
+	       "if one is given; `highest` and `lowest` take by `score`, a member of the row "
+	       "or STAGE/RULE, the score a stage before gave it. `{by: lang, quotas: {en: "
+	       "1000, de: 500}}` keeps 1,000 English rows, 500 German ones and all others. "
+	       "The same rows for the same seed, at any thread count. Rejects as "
+	       "`over_quota` (and `no_weight`); the evidence names the group, its rows and "
+	       "its quota.\n\n"
+	       "Cost: one sort on disk within `memory:`, 64 bytes a group in memory. Source: "
+	       "Efraimidis and Spirakis 2006 (draws by weight).",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
 	.open = open_sample,

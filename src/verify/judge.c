@@ -356,13 +356,14 @@ const struct oc_stage_def oc_stage_judge = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "judge",
 	.help = "a model scores each row, one row a call",
-	.doc = "The judge sees one row at a time, through the template `question`, and answers in "
-	       "a "
-	       "form that the stage adds. Only the verdict is read from its reply, never what it "
-	       "repeats of the row; a reply with several possible verdicts, outside the scale or "
-	       "cut off is none. The keys of its replies join the row's pedigree. A judge's score "
-	       "is an opinion: compare it with people's on rows they have labelled before trusting "
-	       "a threshold.",
+	.doc = "The judge sees one row at a time, through the template `question`, and "
+	       "answers in a form that the stage adds. Only the verdict is read from its "
+	       "reply, never what it repeats of the row; a reply with several possible "
+	       "verdicts, outside the scale or cut off is none. The keys of its replies join "
+	       "the row's pedigree. A judge's score is an opinion: compare it with people's "
+	       "on rows they have labelled before trusting a threshold.\n\n"
+	       "Cost: a request a row, which reads the row and the question and writes the "
+	       "verdict. Source: Zheng et al. 2023, arXiv 2306.05685.",
 	.kind = OC_STAGE_CALL,
 	.options = options,
 	.open = judge_open,

@@ -357,15 +357,17 @@ const struct oc_stage_def oc_stage_math = {
 	.size = sizeof(struct oc_stage_def),
 	.name = "math",
 	.help = "decide by exact arithmetic whether an answer is right",
-	.doc = "Compares the final answer of the row (`#### 5`, `\\boxed{5}`, \"the answer is 5\", "
-	       "or a "
-	       "text that is an answer) with the true one and checks the calculations written on "
-	       "the "
-	       "way. Rules: `equal`, `consistent`, `wrong_answer`, `wrong_step`, `undecided`, "
-	       "`no_answer`. Nothing is decided by floating point; what cannot be proven is "
-	       "`undecided` and never passes in silence. Evidence: {answer, gold, at, why}, `at` "
-	       "being the byte in the answer's text. doc/compat-math.md lists what counts as "
-	       "equal.",
+	.doc = "Compares the final answer of the row (`#### 5`, `\\boxed{5}`, \"the answer is "
+	       "5\", or a text that is an answer) with the true one and checks the "
+	       "calculations written on the way. Rules: `equal`, `consistent`, "
+	       "`wrong_answer`, `wrong_step`, `undecided`, `no_answer`. Nothing is decided "
+	       "by floating point; what cannot be proven is `undecided` and never passes in "
+	       "silence. Evidence: {answer, gold, at, why}, `at` being the byte in the "
+	       "answer's text. doc/compat-math.md lists what counts as equal.\n\n"
+	       "Example: {\"question\": \"What is 65 + 8?\", \"answer\": \"72\"} falls as "
+	       "`wrong_answer`, since 65 + 8 is 73.\n\n"
+	       "Cost: 2 to 3 us a row. Source: rules of its own, compared with Math-Verify's "
+	       "in doc/compat-math.md.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
 	.open = open_math,
