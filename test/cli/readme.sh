@@ -35,6 +35,14 @@ before=$(asked "$tmp/ledger")
 "$OUTCROSS" run plan.yaml -q >/dev/null || fail "again"
 [ "$(asked "$tmp/ledger")" = "$before" ] || fail "the second run asked again"
 
+# The commands on files.
+for f in pages made quiz; do cp "$ROOT/plans/data/$f.jsonl" .; done
+[ "$(block sh 2 | grep -c ^outcross)" -ge 5 ] || fail "the commands on files are gone"
+while read -r line; do
+	bash -c "outcross() { \"$OUTCROSS\" \"\$@\"; }; $line" >out 2>err </dev/null || fail "$line: exit $?, $(cat err)"
+done < <(block sh 2 | sed 's/  *#.*//')
+[ -s new.jsonl ] && [ -s fell.jsonl ] || fail "the commands on files wrote nothing"
+
 cd "$ROOT"
 # What it quotes of ./run, its prose and its headings.
 while read -r line; do
