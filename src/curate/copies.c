@@ -15,8 +15,11 @@
 #include "base/pool.h"
 #include "curate/copies.h"
 #include "data/row.h"
+#include "index/disk.h"
 #include "pipe/against.h"
 #include "text/view.h"
+
+#define REST_EVERY 0x4000 /* rows */
 
 enum action { REPORT, CUT, DROP };
 
@@ -416,6 +419,8 @@ static int draw_reference(struct copies *s, struct oc_spill *spill, struct oc_er
 	for (uint64_t i = 0; i < rows.len / sizeof *r; i++) {
 		real_n += r[i].origin == OC_REAL && !r[i].flags;
 		held_n += (r[i].flags & OC_COPY_HELD_OUT) != 0;
+		if (i % REST_EVERY == REST_EVERY - 1)
+			oc_map_rest(r + i + 1 - REST_EVERY, REST_EVERY * sizeof *r);
 	}
 	s->opts.held_out = held_n > 0;
 	uint64_t n = held_n ? held_n : real_n;
@@ -445,9 +450,12 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	s->sums = oc_copy_sums_new(&s->opts);
 	if (oc_copies_open(&r.copies, s->ctx, s->name, &s->opts, spill, err))
 		goto out;
-	for (uint32_t i = 0; i < r.copies.row_n; i++)
+	for (uint32_t i = 0; i < r.copies.row_n; i++) {
 		if (oc_copies_judged(&r.copies, i) || oc_copies_reference(&r.copies, i))
 			oc_copy_sums_row(s->sums, &r.copies, i);
+		if (i % REST_EVERY == REST_EVERY - 1)
+			oc_copies_rest(&r.copies);
+	}
 	if (oc_copies_find(&r.copies, oc_spill_dir(spill), memory, keep, &r, err))
 		goto out;
 	if (oc_spill_map(s->out, 0, &out, err))

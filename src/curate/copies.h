@@ -70,12 +70,14 @@ struct oc_copies {
 	const uint64_t *places; /* (row_n, 4): text, prints, shifts, names */
 	struct oc_spill *place_of;
 	struct oc_str maps[OC_COPY_STREAMS + 1]; /* the streams and `places`, whole */
-	uint64_t map_len;
+	uint64_t map_len, memory;
 };
 
 int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
                    const struct oc_copy_opts *opts, struct oc_spill *spill, struct oc_err *err);
 void oc_copies_close(struct oc_copies *c);
+/* Lets go of the pages of all maps, where those are more than half of the memory. */
+void oc_copies_rest(const struct oc_copies *c);
 struct oc_str oc_copies_text(const struct oc_copies *c, uint32_t row);
 
 /* A query's spans are measured against all sources but itself. */

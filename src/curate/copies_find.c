@@ -1,13 +1,13 @@
 /* The search of the stage copies: see copies.h. */
 #include <endian.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/ctx.h"
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/pool.h"
 #include "curate/copies.h"
+#include "index/disk.h"
 
 /* A fingerprint on its way to its equals; all numbers big end first. */
 struct print_record {
@@ -38,17 +38,43 @@ struct finder {
 
 /* -------------------------------------------------------- rows and queries */
 
+/* What the kernel maps around a byte that is looked at. */
+#define PAGES ((uint64_t)64 << 10)
+/* Rows that are read one after the other before their pages are let go. */
+#define REST_EVERY 0x4000
+
+void oc_copies_rest(const struct oc_copies *c)
+{
+	if (c->map_len <= c->memory / 2)
+		return;
+	for (unsigned i = 0; i <= OC_COPY_STREAMS; i++)
+		oc_map_rest(c->maps[i].p, c->maps[i].len);
+}
+
+static void look(struct finder *f, uint64_t places)
+{
+	f->looks += places;
+	if (f->looks < f->memory / 4 / PAGES)
+		return;
+	f->looks = 0;
+	oc_copies_rest(f->c);
+}
+
 int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
                    const struct oc_copy_opts *opts, struct oc_spill *spill, struct oc_err *err)
 {
 	struct oc_str stream[OC_COPY_STREAMS], places;
 	uint64_t at[4] = {0};
 
-	*c = (struct oc_copies){.ctx = ctx, .name = name, .opts = *opts};
+	*c = (struct oc_copies){
+		.ctx = ctx, .name = name, .opts = *opts, .memory = oc_spill_memory(spill)};
 	oc_winnow_init(&c->winnow, opts->min_span);
-	for (unsigned i = 0; i < OC_COPY_STREAMS; i++)
+	for (unsigned i = 0; i < OC_COPY_STREAMS; i++) {
 		if (oc_spill_map(spill, i, &stream[i], err))
 			return -1;
+		c->maps[i] = stream[i];
+		c->map_len += stream[i].len;
+	}
 	uint64_t row_n = stream[0].len / sizeof *c->rows;
 	if (row_n >= UINT32_MAX)
 		return oc_fail(err, OC_INPUT, name,
@@ -71,6 +97,8 @@ int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
 		at[1] += r->print_n;
 		at[2] += r->shift_n;
 		at[3] += (uint64_t)r->key_len + r->model_len + r->recipe_len + r->fell_len;
+		if (i % REST_EVERY == REST_EVERY - 1)
+			oc_copies_rest(c);
 	}
 	if (stream[1].len != at[0] || stream[2].len != at[1] * sizeof *c->prints ||
 	    stream[3].len != at[2] * sizeof *c->shifts || stream[4].len != at[3])
@@ -79,10 +107,8 @@ int oc_copies_open(struct oc_copies *c, struct oc_ctx *ctx, const char *name,
 	if (oc_spill_map(c->place_of, 0, &places, err))
 		return -1;
 	c->places = (const void *)places.p;
-	for (unsigned i = 0; i <= OC_COPY_STREAMS; i++) {
-		c->maps[i] = i < OC_COPY_STREAMS ? stream[i] : places;
-		c->map_len += c->maps[i].len;
-	}
+	c->maps[OC_COPY_STREAMS] = places;
+	c->map_len += places.len;
 	return 0;
 }
 
@@ -138,22 +164,6 @@ uint32_t oc_copies_judge(const struct oc_copies *c, uint32_t row, uint8_t *cover
 static bool is_query(const struct oc_copies *c, uint32_t row)
 {
 	return oc_copies_judged(c, row) || oc_copies_reference(c, row);
-}
-
-/* What the kernel maps around a byte that is looked at. */
-#define PAGES ((uint64_t)64 << 10)
-
-/* What was read through the maps counts as held until it is let go; the kernel keeps it at hand. */
-static void let_go(struct finder *f)
-{
-	const struct oc_copies *c = f->c;
-
-	f->looks = 0;
-	if (c->map_len <= f->memory / 2)
-		return;
-	for (unsigned i = 0; i <= OC_COPY_STREAMS; i++)
-		if (c->maps[i].len)
-			madvise((void *)(uintptr_t)c->maps[i].p, c->maps[i].len, MADV_DONTNEED);
 }
 
 /* A range of rows that one worker looks through; what it finds goes on in row order. */
@@ -236,7 +246,7 @@ static int over_rows(struct finder *f, void (*fn)(void *user, uint64_t item, uns
 			goto out;
 		}
 		oc_pool_for(f->pool, n, fn, slices);
-		let_go(f);
+		oc_copies_rest(f->c);
 		for (unsigned i = 0; i < n; i++)
 			if (slices[i].records.len &&
 			    oc_sort_add(sort, slices[i].records.p,
@@ -256,8 +266,11 @@ static int mark(struct finder *f, uint64_t memory, struct oc_err *err)
 	const struct oc_copies *c = f->c;
 	uint64_t prints = 0;
 
-	for (uint32_t row = 0; row < c->row_n; row++)
+	for (uint32_t row = 0; row < c->row_n; row++) {
 		prints += is_query(c, row) ? c->rows[row].print_n : 0;
+		if (row % REST_EVERY == REST_EVERY - 1)
+			oc_copies_rest(c);
+	}
 	f->bit_power = 13;
 	while (f->bit_power < 40 && (uint64_t)1 << f->bit_power < 16 * prints &&
 	       (uint64_t)2 << f->bit_power <= 8 * memory)
@@ -297,8 +310,7 @@ static int windows_of(struct finder *f, struct place p, int64_t after, bool quer
                       struct oc_err *err)
 {
 	const struct oc_copies *c = f->c;
-	if (++f->looks >= f->memory / 4 / PAGES)
-		let_go(f);
+	look(f, 1);
 	struct oc_str t = oc_copies_text(c, p.row);
 	const unsigned char *text = (const unsigned char *)t.p;
 	uint32_t size = c->winnow.min_span, reach = size - c->winnow.k;
@@ -465,7 +477,7 @@ struct growth {
 	struct diagonal *diagonals;
 	struct oc_buf intervals;
 	struct oc_copied now;
-	uint64_t effort, memory;
+	uint64_t effort;
 	uint64_t looks, look_most; /* into texts, before they are let go */
 };
 
@@ -564,8 +576,7 @@ static void row_grow(struct growth *g, const struct candidate *k)
 
 	if (++g->looks >= g->look_most) {
 		g->looks = 0;
-		if (g->c->map_len > g->memory / 2)
-			madvise((void *)(uintptr_t)g->c->text, g->c->maps[1].len, MADV_DONTNEED);
+		oc_copies_rest(g->c);
 	}
 	g->now.at_least |= (source_at & ONE_OF_MANY) != 0;
 	grow(g, be32toh(k->at), be32toh(k->source), source_at & ~ONE_OF_MANY);
@@ -623,11 +634,12 @@ static int verify_block(struct verifier *v, const struct candidate *k, size_t n,
 		for (size_t r = 0; r < part->found.len / sizeof *f; r++) {
 			f[r].interval = interval;
 			interval += f[r].interval_n;
+			look(v->f, 4); /* both texts and their names */
 			if (found(user, &f[r], err))
 				return -1;
 		}
 	}
-	let_go(v->f);
+	oc_copies_rest(v->f->c);
 	return 0;
 }
 
@@ -702,8 +714,7 @@ static int verify(struct finder *f, oc_copied_fn *found, void *user, struct oc_e
 	v.parts = oc_zalloc((size_t)4 * threads, sizeof *v.parts);
 	for (unsigned i = 0; i < threads; i++) {
 		v.growths[i].c = f->c;
-		v.growths[i].memory = f->memory;
-		v.growths[i].look_most = f->memory / threads / 4 / PAGES;
+		v.growths[i].look_most = f->memory / threads / 8 / PAGES; /* two texts each */
 		v.growths[i].diagonals = oc_alloc(DIAGONALS * sizeof *v.growths[i].diagonals);
 		memset(v.growths[i].diagonals, 0xFF, DIAGONALS * sizeof *v.growths[i].diagonals);
 	}

@@ -67,7 +67,7 @@ struct engine {
 	size_t head, n, cap;
 	uint64_t rows; /* in flight */
 	struct slot *free_slots;
-	size_t base_cap; /* 2 N + 2 */
+	size_t base_cap; /* 2 N + 2, fewer where memory is little */
 
 	uint64_t next_seq;
 	uint64_t fed_rows, kept_rows;
@@ -631,11 +631,23 @@ static void scratch_drop(struct engine *e, unsigned threads)
 	free(e->scratch);
 }
 
+/* What a batch of text holds with the views of its rows and what is seen in them, about. */
+#define BATCH_HOLDS ((uint64_t)8 << 20)
+
+static size_t batches(const struct oc_pass *pass, unsigned threads)
+{
+	size_t most = 2 * (size_t)threads + 2, least = (size_t)threads + 1;
+
+	if (!pass->memory || pass->memory / BATCH_HOLDS > most)
+		return most;
+	return pass->memory / BATCH_HOLDS > least ? pass->memory / BATCH_HOLDS : least;
+}
+
 int oc_pass_run(struct oc_pass *pass, struct oc_err *err)
 {
 	unsigned threads = pass->threads ? pass->threads : 1;
 	struct engine e = {.pass = pass,
-	                   .base_cap = 2 * (size_t)threads + 2,
+	                   .base_cap = batches(pass, threads),
 	                   .kept_rows = pass->first_kept,
 	                   .stop_seq = UINT64_MAX,
 	                   .err_seq = UINT64_MAX};

@@ -6,9 +6,10 @@
  *   thread
  *
  * The chain is cut into phases: runs of pure work (any worker, any batch) and runs of ordered work
- * (one batch at a time, in order). Batches in flight are bounded (2 N + 2; more when a call stage
- * needs its window of requests filled), so memory does not grow with the input. Output order is
- * input order by construction; nothing depends on the number of threads.
+ * (one batch at a time, in order). Batches in flight are bounded (2 N + 2, down to N + 1 where
+ * memory is little; more when a call stage needs its window of requests filled), so memory does not
+ * grow with the input. Output order is input order by construction; nothing depends on the number
+ * of threads.
  *
  * row->number counts the rows that go on (live and held ones, test rows too) in order. It is given
  * out before an OC_OBSERVE step runs, so a whole stage sees in `observe` the number under which
@@ -53,6 +54,7 @@ struct oc_pass {
 	struct oc_step_run *steps; /* (step_n) */
 	unsigned step_n;
 	unsigned threads;
+	uint64_t memory;       /* where it is little, N + 1 batches are in flight; 0 = it is not */
 	uint64_t first_number; /* row->number of the first row fed, when resuming */
 	uint64_t first_kept;   /* the same for OC_OBSERVE: rows that went on before */
 

@@ -12,6 +12,11 @@
 
 #define BUFFER_MAX ((size_t)1 << 20)
 #define BUFFER_MIN ((size_t)4 << 10)
+/*
+ * Written in one call at most. A kernel with large folios makes one of a long write, and maps the
+ * whole of it, megabytes, when one byte is looked at: then a look at few rows holds the whole file.
+ */
+#define WRITE_MAX ((size_t)64 << 10)
 
 struct stream {
 	int fd;
@@ -60,11 +65,25 @@ struct oc_spill *oc_spill_open(struct oc_ctx *ctx, const char *dir, const char *
 	return s;
 }
 
+static int stream_write(struct stream *t, const char *p, size_t len, struct oc_err *err)
+{
+	while (len) {
+		/* up to the next multiple, where a folio may begin */
+		size_t n = WRITE_MAX - t->written % WRITE_MAX;
+		n = n < len ? n : len;
+		if (oc_write_all(t->fd, p, n, t->path, err))
+			return -1;
+		t->written += n;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
 static int stream_flush(struct stream *t, struct oc_err *err)
 {
-	if (oc_write_all(t->fd, t->pending.p, t->pending.len, t->path, err))
+	if (stream_write(t, t->pending.p, t->pending.len, err))
 		return -1;
-	t->written += t->pending.len;
 	t->pending.len = 0;
 	return 0;
 }
@@ -75,12 +94,8 @@ int oc_spill_add(struct oc_spill *s, unsigned stream, const void *p, size_t len,
 
 	if (t->pending.len + len > s->buffer && stream_flush(t, err))
 		return -1;
-	if (len >= s->buffer) {
-		if (oc_write_all(t->fd, p, len, t->path, err))
-			return -1;
-		t->written += len;
-		return 0;
-	}
+	if (len >= s->buffer)
+		return stream_write(t, p, len, err);
 	oc_buf_add(&t->pending, p, len);
 	return 0;
 }

@@ -267,6 +267,7 @@ static int pass(struct run *r, unsigned first, unsigned last, unsigned number, s
 	                    .steps = steps,
 	                    .step_n = n,
 	                    .threads = r->ctx->threads,
+	                    .memory = r->memory,
 	                    .user = r,
 	                    .feed = feed,
 	                    .parse = parse,
