@@ -16,6 +16,7 @@ part() { # name, command...
 part kill env KILLS=200 bash test/cli/kill.sh
 part faults env FAULTS=all bash test/cli/faults.sh
 part hostile env HOSTILE=all bash test/cli/hostile_rows.sh
+part memory env MEMORY=64 bash test/cli/memory.sh
 part asan make asan
 part tsan make tsan
 part fuzz make fuzz T=600

@@ -8,6 +8,7 @@
  * a copy that a duplicate filter hides is a copy.
  */
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/ctx.h"
@@ -57,6 +58,8 @@ struct copies {
 	const char *keys;
 	const struct piece *pieces;
 	struct oc_copy_sums *sums; /* what was found, for the report */
+	struct oc_str maps[3];     /* the streams of `out` */
+	atomic_ullong applied;
 };
 
 struct scratch {
@@ -436,7 +439,6 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	struct copies *s = self;
 	struct resolver r = {.stage = s};
 	uint64_t memory = oc_spill_memory(spill);
-	struct oc_str out;
 	int rc = -1;
 
 	oc_spill_close(s->out);
@@ -458,16 +460,13 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	}
 	if (oc_copies_find(&r.copies, oc_spill_dir(spill), memory, keep, &r, err))
 		goto out;
-	if (oc_spill_map(s->out, 0, &out, err))
-		goto out;
-	s->results = (const void *)out.p;
-	s->result_n = out.len / sizeof *s->results;
-	if (oc_spill_map(s->out, 1, &out, err))
-		goto out;
-	s->keys = out.p;
-	if (oc_spill_map(s->out, 2, &out, err))
-		goto out;
-	s->pieces = (const void *)out.p;
+	for (unsigned i = 0; i < 3; i++)
+		if (oc_spill_map(s->out, i, &s->maps[i], err))
+			goto out;
+	s->results = (const void *)s->maps[0].p;
+	s->result_n = s->maps[0].len / sizeof *s->results;
+	s->keys = s->maps[1].p;
+	s->pieces = (const void *)s->maps[2].p;
 	rc = 0;
 out:
 	oc_copies_close(&r.copies);
@@ -539,10 +538,15 @@ static int cut(const struct copies *s, struct oc_row *row, const struct result *
 
 static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
 {
-	const struct copies *s = self;
+	struct copies *s = self;
 	uint64_t low = 0, high = s->result_n;
 
 	(void)scratch;
+	if (atomic_fetch_add_explicit(&s->applied, 1, memory_order_relaxed) % REST_EVERY ==
+	    REST_EVERY - 1) {
+		for (unsigned i = 0; i < 3; i++)
+			oc_map_rest(s->maps[i].p, s->maps[i].len);
+	}
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 		if (s->results[middle].number < row->number)

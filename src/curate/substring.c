@@ -13,13 +13,17 @@
  * what only dropped rows had is not lost. Pieces are cut back to whole code points. `report` says
  * what `cut` would take.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "curate/substring.h"
 #include "data/facts.h"
 #include "data/row.h"
+#include "index/disk.h"
 #include "text/view.h"
+
+#define REST_EVERY 0x4000 /* rows */
 
 enum action { REPORT, CUT, DROP };
 
@@ -47,6 +51,8 @@ struct substring {
 	const char *keys;
 	const struct oc_span_piece *pieces;
 	uint64_t row_n, bytes, repeated_n, covered, findings; /* rows with repeats, their bytes */
+	struct oc_str maps[3];                                /* the streams of `out` */
+	atomic_ullong applied;
 };
 
 static const struct oc_option options[] = {
@@ -188,7 +194,7 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 {
 	struct substring *s = self;
 	struct keeper k = {.stage = s};
-	struct oc_str out;
+	uint64_t touched = 0;
 	int rc = -1;
 
 	oc_spill_close(s->out);
@@ -197,19 +203,18 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	if (!s->out || oc_spans_open(&k.spans, s->ctx, s->name, s->min_span, spill, err) ||
 	    oc_spans_settle(&k.spans, s->action == DROP, s->coverage, keep, &k, err))
 		goto out;
-	if (oc_spill_map(s->out, 0, &out, err))
-		goto out;
-	s->results = (const void *)out.p;
-	s->result_n = out.len / sizeof *s->results;
-	if (oc_spill_map(s->out, 1, &out, err))
-		goto out;
-	s->keys = out.p;
-	if (oc_spill_map(s->out, 2, &out, err))
-		goto out;
-	s->pieces = (const void *)out.p;
+	for (unsigned i = 0; i < 3; i++)
+		if (oc_spill_map(s->out, i, &s->maps[i], err))
+			goto out;
+	s->results = (const void *)s->maps[0].p;
+	s->result_n = s->maps[0].len / sizeof *s->results;
+	s->keys = s->maps[1].p;
+	s->pieces = (const void *)s->maps[2].p;
 	s->row_n = k.spans.row_n;
-	for (uint64_t i = 0; i < s->row_n; i++)
+	for (uint64_t i = 0; i < s->row_n; i++) {
 		s->bytes += k.spans.rows[i].text_len;
+		oc_spans_touch(&k.spans, &touched, sizeof *k.spans.rows);
+	}
 	rc = 0;
 out:
 	oc_spans_close(&k.spans);
@@ -308,10 +313,15 @@ static int cut(const struct substring *s, struct oc_row *row, const struct resul
 
 static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
 {
-	const struct substring *s = self;
+	struct substring *s = self;
 	uint64_t low = 0, high = s->result_n;
 
 	(void)scratch;
+	if (atomic_fetch_add_explicit(&s->applied, 1, memory_order_relaxed) % REST_EVERY ==
+	    REST_EVERY - 1) {
+		for (unsigned i = 0; i < 3; i++)
+			oc_map_rest(s->maps[i].p, s->maps[i].len);
+	}
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
 		if (s->results[middle].number < row->number)

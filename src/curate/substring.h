@@ -60,15 +60,24 @@ struct oc_spans {
 	uint64_t memory;
 	const struct oc_span_row *rows; /* (row_n) */
 	uint64_t row_n;
-	const struct oc_span_unit *units; /* of all rows */
-	struct oc_str text;               /* of all rows, each followed by its key */
-	const uint64_t *places;           /* (row_n + 1): where a row's text begins */
-	struct oc_spill *place_of;        /* owner of places */
+	const struct oc_span_unit *units;        /* of all rows */
+	struct oc_str text;                      /* of all rows, each followed by its key */
+	const uint64_t *places;                  /* (row_n + 1): where a row's text begins */
+	struct oc_spill *place_of;               /* owner of places */
+	struct oc_str maps[OC_SPAN_STREAMS + 1]; /* the streams and `places`, whole */
+	uint64_t map_len;
 };
 
 int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint32_t min_span,
                   struct oc_spill *spill, struct oc_err *err);
 void oc_spans_close(struct oc_spans *s);
+/*
+ * What was read through the maps counts as resident while it is mapped: after `bytes` more, lets go
+ * of all of it now and then, where it is more than half of the memory. `touched` is the caller's
+ * account.
+ */
+void oc_spans_touch(const struct oc_spans *s, uint64_t *touched, uint64_t bytes);
+#define OC_SPAN_FAULT ((uint64_t)64 << 10) /* so much of a file is mapped for one byte of it */
 struct oc_str oc_spans_text(const struct oc_spans *s, uint64_t row);
 struct oc_str oc_spans_key(const struct oc_spans *s, uint64_t row);
 uint64_t oc_spans_row(const struct oc_spans *s, uint64_t place); /* O(log row_n) */

@@ -1,7 +1,6 @@
 /* The search of the stage substring: see substring.h. */
 #include <endian.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
 #include "base/err.h"
 #include "base/hash.h"
@@ -81,25 +80,14 @@ static uint32_t span_of(const struct finder *f, const struct unit *u)
 	return u->n - 1u + f->s->min_span;
 }
 
-/* A fault maps so much of a file at most; and less than this is not worth a call. */
-#define FAULT        ((uint64_t)64 << 10)
-#define LEAST_MAPPED ((uint64_t)64 << 20)
-
-/* Mapped pages count as resident while they are mapped: where all do not fit, let go of them. */
 static void touch(struct finder *f, uint64_t bytes)
 {
-	uint64_t most = f->s->memory / 4 > LEAST_MAPPED ? f->s->memory / 4 : LEAST_MAPPED;
-
-	f->touched += bytes;
-	if (f->touched < most || f->s->text.len < most)
-		return;
-	madvise((void *)(uintptr_t)f->s->text.p, f->s->text.len, MADV_DONTNEED);
-	f->touched = 0;
+	oc_spans_touch(f->s, &f->touched, bytes);
 }
 
 static bool same_bytes(struct finder *f, uint64_t a, uint64_t b, size_t len)
 {
-	touch(f, 2 * FAULT);
+	touch(f, 2 * OC_SPAN_FAULT);
 	return memcmp(f->s->text.p + a, f->s->text.p + b, len) == 0;
 }
 
@@ -116,8 +104,10 @@ static void mark(struct finder *f)
 	const struct oc_spans *s = f->s;
 	uint64_t units = 0;
 
-	for (uint64_t row = 0; row < s->row_n; row++)
+	for (uint64_t row = 0; row < s->row_n; row++) {
 		units += s->rows[row].unit_n;
+		touch(f, sizeof *s->rows);
+	}
 	f->power = 13;
 	while (f->power < 40 && (uint64_t)1 << f->power < 16 * units &&
 	       (uint64_t)2 << f->power <= s->memory / 2)
@@ -125,6 +115,7 @@ static void mark(struct finder *f)
 	f->seen = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->seen);
 	f->twice = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->twice);
 	for (uint64_t i = 0; i < units; i++) {
+		touch(f, sizeof *s->units);
 		if (!s->units[i].n)
 			continue;
 		uint64_t b = s->units[i].hash >> (64 - f->power), bit = (uint64_t)1 << (b & 63);
@@ -160,7 +151,8 @@ static int gather(struct finder *f, struct oc_sort *sort, struct oc_err *err)
 			if (oc_sort_add(sort, &u, 1, err))
 				return -1;
 		}
-		touch(f, s->rows[row].text_len);
+		touch(f, s->rows[row].text_len + sizeof *s->rows + sizeof *s->places +
+		                 s->rows[row].unit_n * sizeof *v);
 		if (!(row & 0xFFFF) && oc_cancelled(s->ctx))
 			return oc_fail(err, OC_CANCELLED, s->name, "interrupted");
 	}
@@ -177,7 +169,7 @@ static int windows_of(struct finder *f, const struct unit *u, struct oc_err *err
 	const unsigned char *p = (const unsigned char *)f->s->text.p + u->at;
 	uint64_t h = 0;
 
-	touch(f, FAULT);
+	touch(f, OC_SPAN_FAULT);
 	for (uint32_t i = 0; i < size - 1; i++)
 		h = h * BASE + p[i];
 	for (uint32_t i = 0; i < u->n; i++) {
@@ -228,7 +220,7 @@ static void shared(struct finder *f, const struct unit *a, const struct unit *b,
 	*from = *to = 0;
 	if (low > high)
 		return;
-	touch(f, 2 * FAULT);
+	touch(f, 2 * OC_SPAN_FAULT);
 	int64_t before = alike(p - 1, q - 1, (uint32_t)high, -1),
 		after = alike(p, q, (uint32_t)(f->s->min_span - low), 1);
 	if (high > before)

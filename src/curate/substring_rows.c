@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "curate/substring.h"
+#include "index/disk.h"
 
 /* An odd multiplier for the rolling hash (mod 2^64); what it claims is compared byte by byte. */
 #define BASE 0x9E3779B97F4A7C15u
@@ -146,16 +147,19 @@ int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint
                   struct oc_spill *spill, struct oc_err *err)
 {
 	struct oc_str stream[OC_SPAN_STREAMS], places;
-	uint64_t at = 0, units = 0;
+	uint64_t at = 0, units = 0, touched = 0;
 
 	*s = (struct oc_spans){.ctx = ctx,
 	                       .name = name,
 	                       .dir = oc_spill_dir(spill),
 	                       .min_span = min_span,
 	                       .memory = oc_spill_memory(spill)};
-	for (unsigned i = 0; i < OC_SPAN_STREAMS; i++)
+	for (unsigned i = 0; i < OC_SPAN_STREAMS; i++) {
 		if (oc_spill_map(spill, i, &stream[i], err))
 			return -1;
+		s->maps[i] = stream[i];
+		s->map_len += stream[i].len;
+	}
 	s->rows = (const void *)stream[0].p;
 	s->row_n = stream[0].len / sizeof *s->rows;
 	s->text = stream[1];
@@ -168,15 +172,30 @@ int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint
 			return -1;
 		at += (uint64_t)s->rows[i].text_len + s->rows[i].key_len;
 		units += s->rows[i].unit_n;
+		oc_spans_touch(s, &touched, sizeof *s->rows);
 	}
 	if (oc_spill_add(s->place_of, 0, &at, sizeof at, err) ||
 	    oc_spill_map(s->place_of, 0, &places, err))
 		return -1;
 	s->places = (const void *)places.p;
+	s->maps[OC_SPAN_STREAMS] = places;
+	s->map_len += places.len;
 	if (stream[1].len != at || stream[2].len != units * sizeof *s->units)
 		return oc_fail(err, OC_INTERNAL, name,
 		               "the observed streams do not belong together");
 	return 0;
+}
+
+void oc_spans_touch(const struct oc_spans *s, uint64_t *touched, uint64_t bytes)
+{
+	*touched += bytes;
+	if (*touched < s->memory / 8)
+		return;
+	*touched = 0;
+	if (s->map_len <= s->memory / 2)
+		return;
+	for (unsigned i = 0; i <= OC_SPAN_STREAMS; i++)
+		oc_map_rest(s->maps[i].p, s->maps[i].len);
 }
 
 void oc_spans_close(struct oc_spans *s)

@@ -11,6 +11,7 @@
 
 #include "base/err.h"
 #include "curate/substring.h"
+#include "index/disk.h"
 
 /* A growing array in a file without a name, mapped: its pages are the kernel's, not counted as
  * memory. */
@@ -38,10 +39,11 @@ struct settler {
 	/* struct oc_span_piece: whole elsewhere; repeated in the row; kept for the latter; what
 	 * goes */
 	struct oc_buf whole, again, kept, cut;
-	struct oc_buf rest;       /* windows about to be lost, places */
-	struct oc_buf claims;     /* slots of windows that the row has become the owner of */
-	struct table lost, owner; /* struct lost, ascending and apart; u64 */
-	struct oc_span_found run; /* the longest run of the row; its source stays */
+	struct oc_buf rest;        /* windows about to be lost, places */
+	struct oc_buf claims;      /* slots of windows that the row has become the owner of */
+	struct table lost, owner;  /* struct lost, ascending and apart; u64 */
+	struct oc_span_found run;  /* the longest run of the row; its source stays */
+	uint64_t touched, written; /* of the maps, and of the tables, since they were let go */
 };
 
 #define TABLE_MIN ((uint64_t)1 << 20)
@@ -495,6 +497,22 @@ static void own(struct settler *r)
 
 /* ---- a row is complete */
 
+/* What a row looks at: its text, that of its sources, and where those are lost. */
+static void touch(struct settler *r)
+{
+	uint64_t sources = r->found.len / sizeof(struct oc_span_found);
+
+	oc_spans_touch(r->spans, &r->touched, 4 * OC_SPAN_FAULT);
+	r->written += sources * 2 * OC_SPAN_FAULT;
+	if (r->written < r->spans->memory / 8)
+		return;
+	r->written = 0;
+	if (r->lost.cap + r->owner.cap <= r->spans->memory / 4)
+		return;
+	oc_map_rest(r->lost.at, r->lost.cap);
+	oc_map_rest(r->owner.at, r->owner.cap);
+}
+
 static int close_row(struct settler *r, struct oc_err *err)
 {
 	const struct oc_spans *s = r->spans;
@@ -502,6 +520,7 @@ static int close_row(struct settler *r, struct oc_err *err)
 
 	if (!r->found.len)
 		return 0;
+	touch(r);
 	r->whole.len = r->again.len = r->kept.len = r->cut.len = r->claims.len = 0;
 	r->run = (struct oc_span_found){0};
 	look_at_earlier(r);
