@@ -537,6 +537,11 @@ static void grow(struct growth *g, uint32_t at, uint32_t source, uint32_t source
 			return;
 		}
 	}
+	if (++g->looks >= g->look_most) {
+		g->looks = 0;
+		if (g->c->map_len > g->c->memory / 2)
+			oc_map_rest(g->c->text, g->c->maps[1].len);
+	}
 	span = oc_common_around(q, at, s, source_at);
 	g->effort += span.len;
 	*d = (struct diagonal){g->now.row, source, offset, span.a + span.len};
@@ -574,10 +579,6 @@ static void row_grow(struct growth *g, const struct candidate *k)
 {
 	uint32_t source_at = be32toh(k->source_at);
 
-	if (++g->looks >= g->look_most) {
-		g->looks = 0;
-		oc_copies_rest(g->c);
-	}
 	g->now.at_least |= (source_at & ONE_OF_MANY) != 0;
 	grow(g, be32toh(k->at), be32toh(k->source), source_at & ~ONE_OF_MANY);
 }
