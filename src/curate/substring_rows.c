@@ -186,10 +186,15 @@ int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint
 	return 0;
 }
 
+/* Less is not worth the calls. */
+#define LEAST_MAPPED ((uint64_t)4 << 20)
+
 void oc_spans_touch(const struct oc_spans *s, uint64_t *touched, uint64_t bytes)
 {
+	uint64_t most = s->memory / 8 > LEAST_MAPPED ? s->memory / 8 : LEAST_MAPPED;
+
 	*touched += bytes;
-	if (*touched < s->memory / 8)
+	if (*touched < most)
 		return;
 	*touched = 0;
 	if (s->map_len <= s->memory / 2)
