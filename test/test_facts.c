@@ -197,8 +197,8 @@ static void the_terminal_shows_it(void **state)
 		"  never   not measured\n"
 		"  rows    12,345 rows\n";
 	static const char *const parts[] = {
-		"  by model\n    model           share\n    m<1>             50 %\n"
-		"    m2       not measured\n",
+		("  by model\n    model           share\n    m<1>             50 %\n"
+	         "    m2       not measured\n"),
 		"made a:1: ab[<cd] efgh\n",
 		"75.0 %    0.0 %  <- threshold\n",
 	};

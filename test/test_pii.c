@@ -132,7 +132,7 @@ static void at_every_place(void **state)
 		for (unsigned after = 0; after < 20; after++) {
 			text.len = 0;
 			for (unsigned i = 0; i < before; i++)
-				oc_buf_puts(&text, i % 3 ? " " : "/:\xC3\xA9" + i % 2);
+				oc_buf_puts(&text, i % 3 ? " " : &"/:\xC3\xA9"[i % 2]);
 			oc_buf_puts(&text, " 93.184.216.34");
 			for (unsigned i = 0; i < after; i++)
 				oc_buf_putc(&text, ' ');
@@ -337,8 +337,8 @@ static void hostile_texts_are_linear(void **state)
 	                                    "tel 1234567 ",
 	                                    "::",
 	                                    "\xFF",
-	                                    "\xD7\x90"
-	                                    "1",
+	                                    ("\xD7\x90"
+	                                     "1"),
 	                                    "415-555-2671 ",
 	                                    "x@y.zz "};
 
