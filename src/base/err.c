@@ -47,7 +47,7 @@ static const char *advice(int e)
 	case ENOENT: return " (check the path)";
 	case EACCES:
 	case EPERM: return " (check its permissions)";
-	case ENOSPC: return " (free some space, then run the same command: it continues)";
+	case ENOSPC: return " (free some space, then run the same command again)";
 	case EDQUOT:
 		return " (your disk quota is used up; free some space, then run the same command)";
 	case EROFS: return " (choose a folder that can be written with -o)";

@@ -103,6 +103,7 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	struct oc_sort *sort = oc_sort_new(s->ctx, oc_spill_dir(spill), sizeof(struct record),
 	                                   sizeof(struct record), memory / 2, err);
 	struct oc_str seen, out;
+	bool first = true;
 	const void *part;
 	size_t n;
 	int rc = -1;
@@ -117,6 +118,10 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 		if (oc_sort_next(sort, &part, &n, err))
 			goto out;
 		const struct record *r = part;
+		if (n && first && r->rank == UINT64_MAX)
+			oc_log(s->ctx, OC_LOG_WARN, "%s: no row has a number `%.*s`", s->name,
+			       OC_ARG(s->by));
+		first = false;
 		for (size_t i = 0; i < n; i++) {
 			uint64_t number = be64toh(r[i].number);
 			if (oc_spill_add(s->out, 0, &number, sizeof number, err))

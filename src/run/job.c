@@ -507,10 +507,16 @@ static int index_check(const struct run *r, struct oc_err *err)
 {
 	if (r->job->stage_n != 1)
 		return oc_fail(err, OC_INTERNAL, NULL, "an index is made by one stage");
-	if (!r->steps[0].def->index)
-		return oc_fail(err, OC_USAGE, r->steps[0].name,
-		               "keeps no index: stages with the option `against` do");
-	return 0;
+	if (r->steps[0].def->index)
+		return 0;
+	struct oc_buf these = {0};
+	for (size_t i = 0; oc_stages[i]; i++)
+		if (oc_stages[i]->index)
+			oc_buf_printf(&these, "%s%s", these.len ? ", " : "", oc_stages[i]->name);
+	oc_fail(err, OC_USAGE, r->steps[0].name, "keeps no index; these do: %s",
+	        oc_buf_cstr(&these));
+	oc_buf_fini(&these);
+	return -1;
 }
 
 static int check(const struct oc_job *job, struct oc_err *err)
