@@ -164,8 +164,10 @@ static int submit(struct oc_caller *c, struct asker *a, struct oc_calls *calls, 
 		a->replies[a->reply_n++] = (struct oc_reply){0};
 		a->missing++;
 		c->open++;
-		if (c->step->llm->ops->submit(c->step->llm, &req, err))
+		if (c->step->llm->ops->submit(c->step->llm, &req, err)) {
+			a->cb->dropped = true; /* replies may come still; the row is not asked */
 			return -1;
+		}
 	}
 	calls->n = 0;
 	calls->bytes.len = 0;
