@@ -14,6 +14,7 @@
 #include "base/ctx.h"
 #include "base/err.h"
 #include "base/pool.h"
+#include "curate/applied.h"
 #include "curate/copies.h"
 #include "data/row.h"
 #include "index/disk.h"
@@ -514,7 +515,7 @@ static int cut(const struct copies *s, struct oc_row *row, const struct result *
                struct oc_err *err)
 {
 	struct oc_str text = oc_view_text(row, s->field);
-	struct oc_buf left = {0}, json = {0};
+	struct oc_buf left = {0};
 	uint64_t at = 0;
 	int rc = 0;
 
@@ -524,22 +525,14 @@ static int cut(const struct copies *s, struct oc_row *row, const struct result *
 		at = p->from + p->len;
 	}
 	oc_buf_add(&left, text.p + at, text.len - at);
-	if (!oc_str_trim(oc_buf_view(&left)).len) {
-		oc_row_reject(row, s->name, "nothing_left", OC_LIT(""));
-	} else {
-		oc_buf_json(&json, oc_buf_view(&left));
-		rc = oc_row_set(row, s->field, oc_buf_view(&json), err);
-		oc_row_edited(row, oc_str(s->name), OC_LIT("cut verbatim copies"));
-	}
+	rc = oc_applied_cut(row, s->name, s->field, oc_buf_view(&left), "cut verbatim copies", err);
 	oc_buf_fini(&left);
-	oc_buf_fini(&json);
 	return rc;
 }
 
 static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
 {
 	struct copies *s = self;
-	uint64_t low = 0, high = s->result_n;
 
 	(void)scratch;
 	if (atomic_fetch_add_explicit(&s->applied, 1, memory_order_relaxed) % REST_EVERY ==
@@ -547,14 +540,9 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 		for (unsigned i = 0; i < 3; i++)
 			oc_map_rest(s->maps[i].p, s->maps[i].len);
 	}
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		if (s->results[middle].number < row->number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == s->result_n || s->results[low].number != row->number) {
+	const struct result *f =
+		oc_applied_find(s->results, s->result_n, sizeof *s->results, row->number);
+	if (!f) {
 		if (row->ped.origin != OC_REAL && is_asked(s, row)) {
 			oc_row_score(row, s->name, "span", OC_KEEP, 0, s->opts.span, OC_LIT(""));
 			oc_row_score(row, s->name, "coverage", OC_KEEP, 0, s->opts.coverage,
@@ -562,7 +550,6 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 		}
 		return 0;
 	}
-	const struct result *f = &s->results[low];
 	static const enum oc_result said[] = {OC_FLAG, OC_CHANGED, OC_DROP};
 	annotate(s, row, f, said[s->action]);
 	if (s->action == REPORT || !oc_copy_is_finding(&s->opts, f->longest, f->covered, f->len))

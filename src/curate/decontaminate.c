@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "curate/applied.h"
 #include "curate/decontaminate.h"
 #include "pipe/spill.h"
 #include "text/utf8.h"
@@ -351,7 +352,7 @@ static bool gpt3_cut(const struct decontaminate *s, struct oc_str text, const st
 static int cut(const struct decontaminate *s, struct oc_row *row, struct oc_str text,
                const struct note *n, struct oc_err *err)
 {
-	struct oc_buf left = {0}, json = {0}, gone = {0};
+	struct oc_buf left = {0}, gone = {0};
 	bool gpt3 = s->index.opts.rules == OC_LEAKS_GPT3;
 	size_t at = 0;
 	int rc = 0;
@@ -377,16 +378,10 @@ static int cut(const struct decontaminate *s, struct oc_row *row, struct oc_str 
 	if (gpt3 && left.len && at < text.len)
 		oc_buf_putc(&left, '\n');
 	oc_buf_add(&left, text.p + at, text.len - at);
-	if (!oc_str_trim(oc_buf_view(&left)).len) {
-		oc_row_reject(row, s->name, "nothing_left", OC_LIT(""));
-	} else {
-		oc_buf_json(&json, oc_buf_view(&left));
-		rc = oc_row_set(row, s->field, oc_buf_view(&json), err);
-		oc_row_edited(row, oc_str(s->name), OC_LIT("cut what a benchmark holds"));
-	}
+	rc = oc_applied_cut(row, s->name, s->field, oc_buf_view(&left),
+	                    "cut what a benchmark holds", err);
 out:
 	oc_buf_fini(&left);
-	oc_buf_fini(&json);
 	oc_buf_fini(&gone);
 	return rc;
 }
@@ -574,19 +569,13 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 {
 	const struct decontaminate *s = self;
 	struct scratch *t = scratch;
-	uint64_t low = 0, high = s->place_n;
 	struct oc_leak_seen seen;
 
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		if (s->places[middle].number < row->number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == s->place_n || s->places[low].number != row->number)
+	const struct place *place =
+		oc_applied_find(s->places, s->place_n, sizeof *s->places, row->number);
+	if (!place)
 		return 0;
-	const char *p = s->records.p + s->places[low].at;
+	const char *p = s->records.p + place->at;
 	if (!oc_leak_row_read(&p, s->records.p + s->records.len, &t->record, &seen))
 		return oc_fail(err, OC_INTERNAL, s->name, "a row's record is cut off");
 	struct note n = {seen.hits, seen.row.hit_n};

@@ -20,6 +20,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "curate/applied.h"
 #include "curate/near_dup.h"
 #include "data/facts.h"
 #include "data/row.h"
@@ -454,7 +455,6 @@ out:
 static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
 {
 	struct near_dup *s = self;
-	uint64_t low = 0, high = s->result_n;
 
 	(void)scratch;
 	(void)err;
@@ -463,16 +463,10 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 		oc_map_rest(s->results, s->result_n * sizeof *s->results);
 		oc_map_rest(s->keys.p, s->keys.len);
 	}
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		if (s->results[middle].number < row->number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == s->result_n || s->results[low].number != row->number)
+	const struct oc_dup_result *found =
+		oc_applied_find(s->results, s->result_n, sizeof *s->results, row->number);
+	if (!found)
 		return 0;
-	const struct oc_dup_result *found = &s->results[low];
 	struct oc_buf b = {0};
 	oc_buf_puts(&b, "{\"near\":");
 	oc_buf_json(&b, (struct oc_str){s->keys.p + found->key, found->key_len});

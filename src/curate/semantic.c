@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "curate/applied.h"
 #include "curate/semantic.h"
 #include "data/facts.h"
 #include "data/row.h"
@@ -316,24 +317,21 @@ static struct oc_str key_of(const struct oc_semantic *s, uint64_t i)
 static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
 {
 	const struct oc_semantic *s = self;
-	uint64_t low = 0, high = s->n;
 
 	(void)scratch;
 	(void)err;
-	while (low < high) {
-		uint64_t middle = low + (high - low) / 2;
-		if (s->entries[middle].number < row->number)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == s->n || s->entries[low].number != row->number || s->witness[low] == UINT32_MAX)
+	const struct oc_semantic_entry *entry =
+		oc_applied_find(s->entries, s->n, sizeof *s->entries, row->number);
+	if (!entry)
+		return 0;
+	size_t i = (size_t)(entry - s->entries);
+	if (s->witness[i] == UINT32_MAX)
 		return 0;
 	struct oc_buf b = {0};
 	oc_buf_puts(&b, "{\"near\":");
-	oc_buf_json(&b, key_of(s, s->witness[low]));
-	oc_buf_printf(&b, ",\"cosine\":%.6f}", (double)s->share[low]);
-	oc_row_score(row, s->name, "same_meaning", OC_DROP, (double)s->share[low], s->threshold,
+	oc_buf_json(&b, key_of(s, s->witness[i]));
+	oc_buf_printf(&b, ",\"cosine\":%.6f}", (double)s->share[i]);
+	oc_row_score(row, s->name, "same_meaning", OC_DROP, (double)s->share[i], s->threshold,
 	             oc_buf_view(&b));
 	row->fate = OC_REJECTED;
 	oc_buf_fini(&b);

@@ -1,0 +1,33 @@
+#include "curate/applied.h"
+
+#include <stdlib.h>
+
+static int by_number(const void *number, const void *record)
+{
+	uint64_t x, y;
+
+	memcpy(&x, number, sizeof x);
+	memcpy(&y, record, sizeof y);
+	return (x > y) - (x < y);
+}
+
+const void *oc_applied_find(const void *records, uint64_t n, size_t size, uint64_t number)
+{
+	return n ? bsearch(&number, records, n, size, by_number) : NULL;
+}
+
+int oc_applied_cut(struct oc_row *row, const char *stage, struct oc_str field, struct oc_str left,
+                   const char *what, struct oc_err *err)
+{
+	struct oc_buf json = {0};
+
+	if (!oc_str_trim(left).len) {
+		oc_row_reject(row, stage, "nothing_left", OC_LIT(""));
+		return 0;
+	}
+	oc_buf_json(&json, left);
+	int rc = oc_row_set(row, field, oc_buf_view(&json), err);
+	oc_row_edited(row, oc_str(stage), oc_str(what));
+	oc_buf_fini(&json);
+	return rc;
+}
