@@ -273,6 +273,13 @@ struct oc_source_def {
 
 /* -------------------------------------------------------------- 2. oc_stage */
 
+/* What is known of a stage's rows before one is read; 0 = not known. Estimates. */
+struct oc_outlook {
+	size_t size;
+	double rows;
+	double row_bytes; /* of JSON, on average */
+};
+
 enum oc_stage_kind { OC_STAGE_ROW, OC_STAGE_ORDERED, OC_STAGE_CALL, OC_STAGE_WHOLE };
 
 struct oc_calls; /* requests a call stage emits: oc_calls_add */
@@ -347,6 +354,11 @@ struct oc_stage_def {
 	 * bytes, at any thread count.
 	 */
 	int (*facts)(void *self, struct oc_buf *out, struct oc_err *err);
+
+	/* Any kind, may be NULL: what the stage will find and cost with these options (resolved),
+	 * told before a row is read. Appends one object as `facts` does, or nothing. Pure. */
+	int (*forecast)(struct yyjson_val *opts, const struct oc_outlook *look, struct oc_buf *out,
+	                struct oc_err *err);
 
 	/* The definition that serves these options (resolved), of the same name: where it is an
 	 * option that makes a stage need all rows. NULL: this one serves all. */

@@ -4,6 +4,8 @@
 
 #include "cli/progress.h"
 #include "data/row.h"
+#include "report/report.h"
+#include "run/stage_facts.h"
 
 static void print_rows(struct oc_buf *b, const struct oc_look *look)
 {
@@ -53,6 +55,61 @@ static void print_steps(struct oc_buf *b, const char *key, const struct oc_plan_
 			              steps[i].model->name);
 		oc_buf_putc(b, '\n');
 	}
+}
+
+/* What the sources hold, as far as was looked. */
+static struct oc_outlook outlook(const struct oc_plan_checked *c)
+{
+	struct oc_outlook o = {.size = sizeof o, .rows = (double)c->forecast.rows};
+	double seen = 0, bytes = 0;
+
+	for (unsigned i = 0; i < c->plan->source_n; i++) {
+		o.rows += c->plan->sources[i].seeds_only ? 0 : c->looks[i].estimate;
+		seen += (double)c->looks[i].rows;
+		bytes += (double)c->looks[i].row_bytes;
+	}
+	o.row_bytes = seen > 0 ? bytes / seen : 0;
+	return o;
+}
+
+static int steps_forecast(struct oc_plan_checked *c, const struct oc_outlook *look,
+                          const struct oc_plan_step *steps, unsigned n, struct oc_err *err)
+{
+	for (unsigned i = 0; i < n; i++) {
+		size_t before = c->steps.len;
+		if (before > 1)
+			oc_buf_putc(&c->steps, ',');
+		int rc = steps[i].def ? oc_stage_forecast(steps[i].def, steps[i].name,
+		                                          steps[i].opts, look, &c->steps, err)
+		                      : 0;
+		if (rc < 0)
+			return -1;
+		if (rc == 0)
+			c->steps.len = before;
+	}
+	return 0;
+}
+
+int oc_plan_steps(struct oc_plan_checked *c, struct oc_err *err)
+{
+	struct oc_outlook look = outlook(c);
+
+	oc_buf_putc(&c->steps, '[');
+	if (steps_forecast(c, &look, c->plan->verify, c->plan->verify_n, err) ||
+	    steps_forecast(c, &look, c->plan->curate, c->plan->curate_n, err))
+		return -1;
+	oc_buf_putc(&c->steps, ']');
+	return 0;
+}
+
+static void print_steps_forecast(struct oc_buf *b, const struct oc_plan_checked *c)
+{
+	struct oc_err ignored = {0};
+
+	if (c->steps.len <= 2)
+		return;
+	oc_buf_puts(b, "\nwhat steps will find and cost\n");
+	oc_report_stages(b, oc_json_parse(c->plan->arena, oc_buf_view(&c->steps), &ignored), false);
 }
 
 static void print_forecast(struct oc_buf *b, const struct oc_plan_checked *c)
@@ -217,6 +274,7 @@ void oc_plan_show(struct oc_buf *b, const struct oc_plan_checked *c)
 	print_steps(b, "verify", p->verify, p->verify_n);
 	print_steps(b, "curate", p->curate, p->curate_n);
 	oc_buf_printf(b, "review     %.*s\n", OC_ARG(oc_json_get_str(p->review, "mode")));
+	print_steps_forecast(b, c);
 	if (c->trial)
 		print_trial(b, c);
 	else
@@ -349,6 +407,8 @@ void oc_plan_show_json(struct oc_buf *b, const struct oc_plan_checked *c)
 	else
 		oc_buf_puts(b, "null");
 	oc_buf_putc(b, '}');
+	oc_buf_puts(b, ",\"steps\":");
+	oc_buf_str(b, oc_buf_view(&c->steps));
 	if (c->trial)
 		json_trial(b, c->trial);
 	oc_buf_puts(b, "}\n");

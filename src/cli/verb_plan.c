@@ -243,7 +243,7 @@ static int check(struct oc_cli *cli, struct oc_plan_checked *c, struct oc_err *e
 			if (p->models[i].def == &oc_llm_openai &&
 			    connect_model(cli, p, &p->models[i], err) < 0)
 				return -1;
-	if (oc_plan_forecast(&c->forecast, cli->ctx, p, err) < 0)
+	if (oc_plan_forecast(&c->forecast, cli->ctx, p, err) < 0 || oc_plan_steps(c, err) < 0)
 		return -1;
 	look_at_runs(c);
 	if (!oc_arg_bool(cli, "trial"))
@@ -275,6 +275,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	}
 	rc = oc_cli_out(&b, err);
 out:
+	oc_buf_fini(&c.steps);
 	oc_plan_free(c.plan);
 	oc_buf_fini(&b);
 	return rc;
@@ -285,7 +286,9 @@ const struct oc_verb oc_verb_plan = {
 	.help = "check a plan, and say what a run would do and cost",
 	.usage = "PLAN [--trial N] [--connect] [--expand]",
 	.doc = "Reads the plan, the first rows of every source, and looks for keys and model "
-	       "files. "
+	       "files. A step of verify or curate that can tell from its options what it will "
+	       "find and cost says so: near_dup the chance that a pair becomes a candidate, by "
+	       "its Jaccard index, and its hash values, comparisons and bytes a row. "
 	       "Sends nothing. Exit status 2 when the plan is wrong, 3 when an input is, 7 when "
 	       "something is missing.\n\n"
 	       "--trial N sends the first N requests of each recipe, as the run would, shows "

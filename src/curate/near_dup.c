@@ -177,6 +177,19 @@ static int open_indexes(struct near_dup *s, const struct oc_env *env, yyjson_val
 	return given ? 0 : -1;
 }
 
+static struct oc_dup_opts read_opts(yyjson_val *opts)
+{
+	return (struct oc_dup_opts){
+		.ngram = (uint32_t)oc_json_get_int(opts, "ngram", 5),
+		.bands = (uint32_t)oc_json_get_int(opts, "bands", 20),
+		.rows = (uint32_t)oc_json_get_int(opts, "rows", 6),
+		.cap = (uint32_t)oc_json_get_int(opts, "cap", 100),
+		.threshold = oc_json_get_num(opts, "threshold", 0.7),
+		.contained = oc_str_is(oc_json_get_str(opts, "measure"), "containment"),
+		.datatrove = oc_str_is(oc_json_get_str(opts, "compat"), "datatrove"),
+	};
+}
+
 static int open_near_dup(void **self, const struct oc_env *env, yyjson_val *opts,
                          struct oc_err *err)
 {
@@ -188,15 +201,7 @@ static int open_near_dup(void **self, const struct oc_env *env, yyjson_val *opts
 	s->arena = oc_arena_new();
 	s->memory = env->memory;
 	s->field = oc_arena_str(s->arena, oc_json_get_str(opts, "field"));
-	s->opts = (struct oc_dup_opts){
-		.ngram = (uint32_t)oc_json_get_int(opts, "ngram", 5),
-		.bands = (uint32_t)oc_json_get_int(opts, "bands", 20),
-		.rows = (uint32_t)oc_json_get_int(opts, "rows", 6),
-		.cap = (uint32_t)oc_json_get_int(opts, "cap", 100),
-		.threshold = oc_json_get_num(opts, "threshold", 0.7),
-		.contained = oc_str_is(oc_json_get_str(opts, "measure"), "containment"),
-		.datatrove = oc_str_is(oc_json_get_str(opts, "compat"), "datatrove"),
-	};
+	s->opts = read_opts(opts);
 	s->minhash = (s->opts.datatrove ? oc_minhash_datatrove : oc_minhash_new)(s->opts.bands,
 	                                                                         s->opts.rows);
 	if (clusters.len)
@@ -217,6 +222,16 @@ void oc_near_dup_about(const void *near_dup, struct oc_ctx **ctx, const char **n
 	*ctx = s->ctx;
 	*name = s->name;
 	*opts = s->opts;
+}
+
+static int forecast(yyjson_val *opts, const struct oc_outlook *look, struct oc_buf *out,
+                    struct oc_err *err)
+{
+	struct oc_dup_opts o = read_opts(opts);
+
+	(void)err;
+	oc_dup_forecast(&o, look, out);
+	return 0;
 }
 
 /* ---------------------------------------------------------------- observing */
@@ -302,19 +317,10 @@ static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf 
 
 /* ---------------------------------------------------------------- resolving */
 
-/* What the bands find and what they cost. */
 static void tell(const struct near_dup *s)
 {
 	const struct oc_dup_facts *f = &s->facts;
-	struct oc_buf b = {0};
 
-	for (int j = 5; j < 10; j++)
-		oc_buf_printf(&b, "%s%.3f at 0.%d", j > 5 ? ", " : "",
-		              oc_minhash_chance(j / 10.0, s->opts.bands, s->opts.rows), j);
-	oc_log(s->ctx, OC_LOG_INFO,
-	       "%s: %u bands of %u: chance that a pair becomes a candidate by its J: %s", s->name,
-	       s->opts.bands, s->opts.rows, oc_buf_cstr(&b));
-	oc_buf_fini(&b);
 	oc_log(s->ctx, OC_LOG_INFO,
 	       "%s: %llu rows, %llu candidates verified, %llu near duplicates removed in %llu "
 	       "clusters, the largest of %llu",
@@ -349,8 +355,6 @@ static void similarities(const struct near_dup *s, struct oc_facts *f)
 
 static int facts(void *self, struct oc_buf *out, struct oc_err *err)
 {
-	static const struct oc_fact_column found[] = {{"Jaccard index of two rows", NULL},
-	                                              {"chance that they are compared", "share"}};
 	static const struct oc_fact_column largest[] = {{"row that stays", NULL},
 	                                                {"rows that say the same", "rows"}};
 	const struct near_dup *s = self;
@@ -382,11 +386,7 @@ static int facts(void *self, struct oc_buf *out, struct oc_err *err)
 			oc_facts_num(&f, (double)n->largest[i].n);
 		}
 	}
-	oc_facts_table(&f, "What the bands find", found, 2);
-	for (int j = 50; j <= 95; j += 5) {
-		oc_facts_num(&f, j / 100.0);
-		oc_facts_num(&f, oc_minhash_chance(j / 100.0, s->opts.bands, s->opts.rows));
-	}
+	oc_dup_curve(&f, &s->opts);
 	similarities(s, &f);
 	oc_facts_write(&f, out);
 	return 0;
@@ -493,9 +493,11 @@ const struct oc_stage_def oc_stage_near_dup = {
 	       "true Jaccard index. The first row in priority order stays (real before "
 	       "synthetic, shallow before deep), and a row goes only when it resembles a row "
 	       "that stays: that row and the similarity are the evidence. So of a, b like a, "
-	       "and c like b only, b goes and a and c stay. The log says what the bands find "
-	       "at which similarity, how many candidates were verified, and how large the "
-	       "clusters are.\n\n"
+	       "and c like b only, b goes and a and c stay. Before it begins, and in `outcross "
+	       "plan`, it "
+	       "says with which chance the bands find a pair by its Jaccard index and what "
+	       "looking costs; afterwards how many candidates were verified and how large "
+	       "the clusters are.\n\n"
 	       "Rejects as `near_duplicate`, with the same bytes at any number of threads.\n\n"
 	       "Example: a page that stands in the set with another date in its last line "
 	       "falls; the row that stays and how alike they are is the evidence.\n\n"
@@ -514,4 +516,5 @@ const struct oc_stage_def oc_stage_near_dup = {
 	.apply = apply,
 	.index = write_index,
 	.facts = facts,
+	.forecast = forecast,
 };

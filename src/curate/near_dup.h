@@ -20,6 +20,7 @@
 
 #include <stdatomic.h>
 
+#include "data/facts.h"
 #include "index/disk.h"
 #include "index/minhash.h"
 #include "pipe/spill.h"
@@ -113,6 +114,17 @@ struct oc_dup_bin {
 	double expected;          /* mean of 1 - (1 - J^rows)^bands */
 };
 void oc_dups_recall(struct oc_dups *d, struct oc_dup_bin *bins, unsigned bin_n);
+
+/* Adds the table of 1 - (1 - J^rows)^bands, the chance that a pair of that Jaccard index becomes a
+ * candidate. */
+void oc_dup_curve(struct oc_facts *f, const struct oc_dup_opts *opts);
+/*
+ * What these options find and cost, as an object of data/facts.h: that curve, where the threshold
+ * lies on it, hash values and bytes on disk a row, comparisons a row at most; in all where `look`
+ * knows how many rows there are.
+ */
+void oc_dup_forecast(const struct oc_dup_opts *opts, const struct oc_outlook *look,
+                     struct oc_buf *out);
 
 /* What became of a row that goes. */
 struct oc_dup_result {

@@ -444,6 +444,7 @@ static int steps_open(struct run *r, struct oc_err *err)
 		                     .memory = r->memory};
 		if (r->steps[i].def->open(&r->steps[i].self, &env, r->steps[i].opts, err))
 			return oc_fail_in(err, r->steps[i].name);
+		oc_stage_forecast_log(r->ctx, r->steps[i].def, r->steps[i].name, r->steps[i].opts);
 	}
 	return 0;
 }

@@ -5,38 +5,93 @@
 
 #include "base/err.h"
 #include "data/facts.h"
+#include "report/report.h"
 #include "run/state.h"
 
-int oc_stage_facts(const struct oc_step_run *step, struct oc_buf *out, struct oc_err *err)
+/* The object that a stage made (or none), checked, with step and part before it. */
+static int put_object(const char *step, const char *part, struct oc_str text, struct oc_buf *out,
+                      struct oc_err *err)
 {
 	struct oc_arena *arena;
-	struct oc_buf text = {0};
 	yyjson_val *facts;
-	int rc = 0;
+	int rc = -1;
 
-	if (!step->def->facts)
+	if (!text.len)
 		return 0;
 	arena = oc_arena_new();
-	if (step->def->facts(step->self, &text, err) < 0)
-		rc = -1;
-	else if (text.len && (!(facts = oc_json_parse(arena, oc_buf_view(&text), err)) ||
-	                      oc_facts_check(facts, err)))
-		rc = -1;
-	if (!rc && text.len) {
+	if ((facts = oc_json_parse(arena, text, err)) && !oc_facts_check(facts, err)) {
 		oc_buf_puts(out, "{\"step\":");
-		oc_buf_json(out, oc_str(step->name));
+		oc_buf_json(out, oc_str(step));
 		oc_buf_puts(out, ",\"part\":");
-		oc_buf_json(out, oc_str(step->def->name));
+		oc_buf_json(out, oc_str(part));
 		oc_buf_putc(out, ',');
-		struct oc_str object = oc_str_trim(oc_buf_view(&text));
+		struct oc_str object = oc_str_trim(text);
 		oc_json_squeeze(out, (struct oc_str){object.p + 1, object.len - 1});
 		rc = 1;
 	}
+	oc_arena_free(arena);
+	return rc;
+}
+
+int oc_stage_facts(const struct oc_step_run *step, struct oc_buf *out, struct oc_err *err)
+{
+	struct oc_buf text = {0};
+	int rc;
+
+	if (!step->def->facts)
+		return 0;
+	rc = step->def->facts(step->self, &text, err) < 0
+	             ? -1
+	             : put_object(step->name, step->def->name, oc_buf_view(&text), out, err);
 	if (rc < 0)
 		oc_fail_in(err, step->name);
 	oc_buf_fini(&text);
-	oc_arena_free(arena);
 	return rc;
+}
+
+int oc_stage_forecast(const struct oc_stage_def *def, const char *step, yyjson_val *opts,
+                      const struct oc_outlook *look, struct oc_buf *out, struct oc_err *err)
+{
+	struct oc_buf text = {0};
+	int rc;
+
+	if (!def->forecast)
+		return 0;
+	rc = def->forecast(opts, look, &text, err) < 0
+	             ? -1
+	             : put_object(step, def->name, oc_buf_view(&text), out, err);
+	if (rc < 0)
+		oc_fail_in(err, step);
+	oc_buf_fini(&text);
+	return rc;
+}
+
+void oc_stage_forecast_log(struct oc_ctx *ctx, const struct oc_stage_def *def, const char *step,
+                           yyjson_val *opts)
+{
+	struct oc_outlook nothing = {.size = sizeof nothing};
+	struct oc_buf array = {0}, text = {0};
+	struct oc_arena *arena;
+	struct oc_err ignored = {0};
+
+	if (!def->forecast)
+		return;
+	arena = oc_arena_new();
+	oc_buf_putc(&array, '[');
+	if (oc_stage_forecast(def, step, opts, &nothing, &array, &ignored) > 0) {
+		oc_buf_putc(&array, ']');
+		oc_report_stages(&text, oc_json_parse(arena, oc_buf_view(&array), &ignored), true);
+	}
+	for (struct oc_str rest = oc_buf_view(&text); rest.len;) {
+		const char *end = memchr(rest.p, '\n', rest.len);
+		size_t len = end ? (size_t)(end - rest.p) : rest.len;
+		oc_log(ctx, OC_LOG_INFO, "%.*s", (int)len, rest.p);
+		len += end != NULL;
+		rest = (struct oc_str){rest.p + len, rest.len - len};
+	}
+	oc_buf_fini(&text);
+	oc_buf_fini(&array);
+	oc_arena_free(arena);
 }
 
 const char *oc_stage_facts_key(char key[OC_FACTS_KEY], const char *step)

@@ -14,6 +14,13 @@ struct oc_run;
 /* Appends {"step":..,"part":..,..facts} or, when the stage has none, nothing. 1 appended, 0 not. */
 int oc_stage_facts(const struct oc_step_run *step, struct oc_buf *out, struct oc_err *err);
 
+/* The same of what a step will find and cost (oc_stage_def.forecast). */
+int oc_stage_forecast(const struct oc_stage_def *def, const char *step, yyjson_val *opts,
+                      const struct oc_outlook *look, struct oc_buf *out, struct oc_err *err);
+/* Its sentences and figures into the log, before the rows come. Says nothing when it fails. */
+void oc_stage_forecast_log(struct oc_ctx *ctx, const struct oc_stage_def *def, const char *step,
+                           yyjson_val *opts);
+
 #define OC_FACTS_KEY 300
 /* The name under which a step's object lies in run.db. */
 const char *oc_stage_facts_key(char key[OC_FACTS_KEY], const char *step);

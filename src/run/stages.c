@@ -52,8 +52,10 @@ static int step_open(struct oc_run *run, struct chain *c, unsigned i, struct oc_
 			return oc_fail_in(err, step->where);
 		env.llm = c->llm[i] = oc_llm_open(model, step->name);
 	}
-	return step->def->open(&c->self[i], &env, step->opts, err) ? oc_fail_in(err, step->where)
-	                                                           : 0;
+	if (step->def->open(&c->self[i], &env, step->opts, err))
+		return oc_fail_in(err, step->where);
+	oc_stage_forecast_log(run->ctx, step->def, step->name, step->opts);
+	return 0;
 }
 
 static int look_next(void *user, struct oc_batch *batch, struct oc_err *err)
