@@ -102,23 +102,111 @@ static void decisions_are_counted_and_kept(void **state)
 	oc_review_close(r);
 }
 
+/* The row that was taken back; -1: none was left, -2: it is not in the queue any more. */
+static ptrdiff_t undo(struct oc_review *r)
+{
+	struct oc_review_undone u;
+	struct oc_err err = {0};
+	int rc = oc_review_undo(r, &u, &err);
+
+	assert_true(rc >= 0);
+	return !rc ? -1 : u.row < 0 ? -2 : u.row;
+}
+
 static void undo_goes_back_one_by_one(void **state)
 {
 	struct oc_review *r = open_queue();
-	struct oc_err err = {0};
 
 	(void)state;
-	assert_int_equal(oc_review_undo(r, &err), -1);
+	assert_int_equal(undo(r), -1);
 	decide(r, 0, OC_ACCEPT, NULL);
 	decide(r, 1, OC_REJECT, NULL);
 	decide(r, 0, OC_SKIP, NULL); /* waits again */
 	assert_int_equal(oc_review_waiting(r), ROWS - 1);
-	assert_int_equal(oc_review_undo(r, &err), 0);
+	assert_int_equal(undo(r), 0);
 	assert_int_equal(oc_review_waiting(r), ROWS - 2);
-	assert_int_equal(oc_review_undo(r, &err), 1);
-	assert_int_equal(oc_review_undo(r, &err), 0);
+	assert_int_equal(undo(r), 1);
+	assert_int_equal(undo(r), 0);
 	assert_int_equal(oc_review_waiting(r), ROWS);
-	assert_int_equal(oc_review_undo(r, &err), -1);
+	assert_int_equal(undo(r), -1);
+	oc_review_close(r);
+}
+
+static void undo_reaches_earlier_sittings_of_the_same_person(void **state)
+{
+	struct oc_review *r = open_queue();
+	struct oc_review_undone u;
+	struct oc_err err = {0};
+	struct oc_buf log = {0};
+	char path[96];
+
+	(void)state;
+	decide(r, 0, OC_ACCEPT, NULL);
+	decide(r, 1, OC_REJECT, NULL);
+	decide(r, 2, OC_EDIT, "{\"text\":\"better\"}");
+	decide(r, 3, OC_SKIP, NULL);
+	decide(r, 4, OC_ACCEPT, NULL);
+	undo(r);
+	oc_review_close(r);
+
+	assert_int_equal(oc_review_open(&r, dir, "bob", &err), 0);
+	assert_int_equal(undo(r), -1); /* ann's are not bob's to take back */
+	decide(r, 0, OC_REJECT, NULL); /* and hers of row 0 is not in force any more */
+	oc_review_close(r);
+
+	r = open_queue();
+	assert_int_equal(oc_review_waiting(r), 2);
+	decide(r, 4, OC_REJECT, NULL);
+	assert_int_equal(oc_review_decided(r), 1);
+	assert_int_equal(undo(r), 4);
+	assert_int_equal(oc_review_last(r, &u), 1);
+	assert_true(u.earlier);
+	assert_int_equal(u.what.kind, OC_EDIT);
+	assert_int_equal(undo(r), 2);
+	assert_int_equal(undo(r), 1);
+	assert_int_equal(undo(r), -1);
+	assert_int_equal(oc_review_decided(r), 0);
+	assert_int_equal(oc_review_reopened(r), 2);
+	assert_int_equal(oc_review_waiting(r), ROWS - 1); /* bob's holds */
+	decide(r, 2, OC_REJECT, NULL);                    /* what was taken back can be said anew */
+	oc_review_close(r);
+
+	r = open_queue();
+	assert_int_equal(oc_review_waiting(r), ROWS - 2);
+	assert_int_equal(undo(r), 2);
+	assert_int_equal(undo(r), -1);
+	oc_review_close(r);
+	snprintf(path, sizeof path, "%s/reviews.jsonl", dir);
+	assert_int_equal(oc_file_read(path, 1 << 20, &log, &err), 0);
+	unsigned lines = 0;
+	for (size_t i = 0; i < log.len; i++)
+		lines += log.p[i] == '\n';
+	assert_int_equal(lines, 13); /* 8 decisions and 5 undos: nothing was cut */
+	oc_buf_fini(&log);
+}
+
+static void undo_reaches_rows_that_a_run_has_taken_over(void **state)
+{
+	struct oc_review *r = open_queue();
+	struct oc_err err = {0};
+	char path[96];
+	static const char changed[] =
+		"{\"key\":\"s:1\",\"hash\":\"\",\"step\":\"hold\",\"rule\":\"unchecked\","
+		"\"row\":{\"text\":\"another\"},\"lineage\":{}}\n";
+
+	(void)state;
+	decide(r, 0, OC_ACCEPT, NULL);
+	decide(r, 1, OC_ACCEPT, NULL);
+	oc_review_close(r);
+	/* The next run: s:0 is out, s:1 waits with other bytes, for which nothing was said. */
+	snprintf(path, sizeof path, "%s/review-queue.jsonl", dir);
+	assert_int_equal(oc_file_write(path, changed, sizeof changed - 1, &err), 0);
+	assert_int_equal(oc_review_open(&r, dir, "ann", &err), 0);
+	assert_int_equal(oc_review_waiting(r), 1);
+	assert_int_equal(undo(r), -2);
+	assert_int_equal(undo(r), -1);
+	assert_int_equal(oc_review_waiting(r), 1);
+	assert_int_equal(oc_review_reopened(r), 1);
 	oc_review_close(r);
 }
 
@@ -168,6 +256,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(decisions_are_counted_and_kept, make_queue,
 	                                        drop_queue),
 		cmocka_unit_test_setup_teardown(undo_goes_back_one_by_one, make_queue, drop_queue),
+		cmocka_unit_test_setup_teardown(undo_reaches_earlier_sittings_of_the_same_person,
+	                                        make_queue, drop_queue),
+		cmocka_unit_test_setup_teardown(undo_reaches_rows_that_a_run_has_taken_over,
+	                                        make_queue, drop_queue),
 		cmocka_unit_test(a_row_cannot_command_the_terminal),
 		cmocka_unit_test(text_is_wrapped_at_words_and_by_columns),
 	};

@@ -65,8 +65,11 @@ static int finish(const char *dir, const char *plan, struct oc_err *err)
 	return oc_fail_errno(err, "outcross run", "cannot start");
 }
 
-static int after(struct oc_cli *cli, const char *dir, size_t waiting, size_t decided,
-                 struct oc_err *err)
+struct sitting {
+	size_t waiting, decided, reopened;
+};
+
+static int after(struct oc_cli *cli, const char *dir, const struct sitting *s, struct oc_err *err)
 {
 	char plan[PATH_MAX];
 	bool there = plan_of(dir, plan), terminal = isatty(STDIN_FILENO) && isatty(STDERR_FILENO);
@@ -79,14 +82,18 @@ static int after(struct oc_cli *cli, const char *dir, size_t waiting, size_t dec
 			               dir);
 		return finish(dir, plan, err);
 	}
-	if (!decided)
+	if (!s->decided && !s->reopened)
 		return 0;
-	if (!waiting && there && terminal && !cli->quiet && yes())
+	if (!s->waiting && there && terminal && !cli->quiet && yes())
 		return finish(dir, plan, err);
+	char reopened[80] = "";
+	if (s->reopened)
+		snprintf(reopened, sizeof reopened,
+		         "%zu decisions of earlier sittings taken back, ", s->reopened);
 	oc_log(cli->ctx, OC_LOG_INFO,
-	       "%zu decided, %zu still wait. The decisions reach the data set with: outcross run "
-	       "%s -o %s",
-	       decided, waiting, there ? plan : "PLAN", dir);
+	       "%zu decided, %s%zu still wait. The decisions reach the data set with: outcross "
+	       "run %s -o %s",
+	       s->decided, reopened, s->waiting, there ? plan : "PLAN", dir);
 	return 0;
 }
 
@@ -95,9 +102,10 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	const char *dir = cli->operands[0], *user = getenv("USER");
 	const char *by = oc_arg_str(cli, "by", user && user[0] ? user : "someone");
 	struct oc_review *r = NULL;
-	size_t waiting, decided;
+	struct oc_review_undone last;
+	struct sitting sat;
 	char title[300];
-	int rc;
+	int rc = 0;
 
 	if (oc_review_open(&r, dir, by, err))
 		return -1;
@@ -106,20 +114,20 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		oc_review_close(r);
 		return rc;
 	}
-	waiting = oc_review_waiting(r);
-	if (!waiting)
+	bool waits = oc_review_waiting(r) > 0;
+	if (!waits)
 		oc_log(cli->ctx, OC_LOG_INFO, "no row waits for people");
-	snprintf(title, sizeof title, "outcross review %.200s", dir);
-	if (waiting && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
-		rc = oc_review_screen(r, cli->ctx, title, err);
-	else if (waiting)
-		rc = oc_review_lines(r, cli->ctx, stdin, stdout, err);
-	else
+	snprintf(title, sizeof title, " outcross review %.200s", dir);
+	/* Without a row that waits there is still something to do: to take a decision back. */
+	if (!waits && !oc_review_last(r, &last))
 		rc = 0;
-	decided = waiting - oc_review_waiting(r);
-	waiting = oc_review_waiting(r);
+	else if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
+		rc = oc_review_lines(r, cli->ctx, stdin, stdout, err);
+	else if (waits || !oc_arg_bool(cli, "finish"))
+		rc = oc_review_screen(r, cli->ctx, title, err);
+	sat = (struct sitting){oc_review_waiting(r), oc_review_decided(r), oc_review_reopened(r)};
 	oc_review_close(r);
-	return rc ? rc : after(cli, dir, waiting, decided, err);
+	return rc ? rc : after(cli, dir, &sat, err);
 }
 
 static const struct oc_flag flags[] = {
@@ -147,8 +155,13 @@ const struct oc_verb oc_verb_review = {
 	       "decision is saved at once in RUN/reviews.jsonl, with the bytes before and after; "
 	       "it "
 	       "holds for those bytes only. Several people may review one run at a time.\n\n"
+	       "u takes back the last decision of this sitting, then the one before it, and then "
+	       "those of the same person's earlier sittings, also when a run has taken them over: "
+	       "such a row waits again when the plan is run again. Nothing leaves the log: a "
+	       "decision taken back is one more line in it.\n\n"
 	       "When standard input is no terminal, one command a line is read from it: a, x "
-	       "[reason], e JSON, s, u, q.\n\n"
+	       "[reason], e JSON, s, u, q. When no row waits, only u is heard and any other line "
+	       "ends.\n\n"
 	       "The decisions reach the data set when the plan is run again, which --finish does.",
 	.flags = flags,
 	.operand_min = 1,

@@ -5,7 +5,8 @@
 
 #include "text/utf8.h"
 
-#define BESIDE 90 /* columns from which two rows stand beside each other */
+#define BESIDE       90  /* columns from which two rows stand beside each other */
+#define UNDONE_WIDTH 200 /* columns of a decision taken back */
 
 static unsigned columns_of(uint32_t c)
 {
@@ -181,4 +182,23 @@ void oc_card_item(struct oc_card_lines *to, const struct oc_review_item *item, u
 		for (uint32_t i = 0; i < right.n; i++)
 			add(to, right.line[i]);
 	}
+}
+
+void oc_card_undone(struct oc_buf *b, const struct oc_review_undone *u)
+{
+	static const char *const done[] = {"accepted", "rejected", "edited", "skipped", ""};
+	struct oc_card_lines l = {.arena = oc_arena_new()};
+	struct oc_buf text = {0};
+
+	oc_buf_str(&text, u->what.key);
+	oc_buf_printf(&text, ", %s", done[u->what.kind]);
+	if (u->earlier)
+		oc_buf_printf(&text, " on %.*s", u->what.time.len < 10 ? (int)u->what.time.len : 10,
+		              u->what.time.p);
+	if (u->what.reason.len)
+		oc_buf_printf(&text, " (%.*s)", OC_ARG(u->what.reason));
+	oc_card_wrap(&l, oc_buf_view(&text), UNDONE_WIDTH);
+	oc_buf_str(b, l.line[0]);
+	oc_buf_fini(&text);
+	oc_arena_free(l.arena);
 }

@@ -20,6 +20,9 @@ void oc_card_row(struct oc_card_lines *to, yyjson_val *row, unsigned width);
 /* Why it waits, then the row and its nearest real row: beside each other from 90 columns on. */
 void oc_card_item(struct oc_card_lines *to, const struct oc_review_item *item, unsigned width);
 
+/* "made:17, rejected on 2026-11-20 (wrong)": a decision taken back, without control characters. */
+void oc_card_undone(struct oc_buf *b, const struct oc_review_undone *u);
+
 unsigned oc_card_width(struct oc_str s); /* columns that a text without line ends takes */
 
 #endif

@@ -18,7 +18,7 @@ struct line {
 
 struct done {
 	size_t row;
-	uint64_t seq;
+	struct oc_decision event;
 };
 
 struct oc_review {
@@ -31,23 +31,30 @@ struct oc_review {
 	struct line *lines;
 	size_t line_n, waiting;
 	struct done *done; /* this session's decisions, newest last */
-	size_t done_n;
+	size_t done_n, reopened;
 };
 
-/* The decision in force; key and raw bytes are cut from the line without parsing the row. */
+/* The key in a line of the queue, cut out without parsing the row; empty when there is none. */
+static struct oc_str key_of(struct oc_str line, struct oc_arena *a)
+{
+	struct oc_err ignored = {0};
+	struct oc_str key;
+
+	if (!oc_json_member(line, OC_LIT("key"), &key))
+		return (struct oc_str){0};
+	struct oc_str wrapped = oc_arena_printf(a, "[%.*s]", OC_ARG(key));
+	return oc_json_str(yyjson_arr_get_first(oc_json_parse(a, wrapped, &ignored)));
+}
+
+/* The decision in force. */
 static const struct oc_decision *decision(struct oc_review *r, size_t i)
 {
 	struct oc_arena *a = oc_arena_new();
-	struct oc_err ignored = {0};
-	struct oc_str key, raw;
 	const struct oc_decision *d = NULL;
+	struct oc_str raw;
 
-	if (oc_json_member(r->lines[i].text, OC_LIT("key"), &key) &&
-	    oc_json_member(r->lines[i].text, OC_LIT("row"), &raw)) {
-		struct oc_str wrapped = oc_arena_printf(a, "[%.*s]", OC_ARG(key));
-		yyjson_val *v = oc_json_parse(a, wrapped, &ignored);
-		d = oc_people_find(r->people, oc_json_str(yyjson_arr_get_first(v)), raw);
-	}
+	if (oc_json_member(r->lines[i].text, OC_LIT("row"), &raw))
+		d = oc_people_find(r->people, key_of(r->lines[i].text, a), raw);
 	oc_arena_free(a);
 	return d;
 }
@@ -240,38 +247,108 @@ int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
 	else if (!had && kind != OC_SKIP)
 		r->waiting--;
 	r->done = oc_realloc(r->done, (r->done_n + 1) * sizeof *r->done);
-	r->done[r->done_n++] = (struct done){i, event.seq};
+	event.key = oc_arena_str(r->arena, event.key);
+	event.hash = oc_arena_str(r->arena, event.hash);
+	event.reason = oc_arena_str(r->arena, event.reason);
+	event.before = event.after = (struct oc_str){0};
+	r->done[r->done_n++] = (struct done){i, event};
 	rc = 0;
 out:
 	oc_arena_free(a);
 	return rc;
 }
 
-ptrdiff_t oc_review_undo(struct oc_review *r, struct oc_err *err)
+/* The row of the queue with this key, or -1. */
+static ptrdiff_t row_of(const struct oc_review *r, struct oc_str key)
 {
 	struct oc_arena *a = oc_arena_new();
-	struct oc_review_item item;
-	ptrdiff_t rc = -2;
+	ptrdiff_t row = -1;
 
-	if (!r->done_n) {
-		rc = -1;
-		goto out;
+	for (size_t i = 0; row < 0 && i < r->line_n; i++) {
+		oc_arena_reset(a);
+		if (oc_str_eq(key_of(r->lines[i].text, a), key))
+			row = (ptrdiff_t)i;
 	}
-	struct done last = r->done[r->done_n - 1];
-	bool had = decision(r, last.row) != NULL;
-	if (oc_review_item(r, last.row, a, &item, err))
-		goto out;
-	struct oc_decision event = {
-		.kind = OC_UNDO, .key = item.key, .hash = item.hash, .by = r->by, .of = last.seq};
-	if (oc_people_append(r->people, &event, err))
-		goto out;
-	r->done_n--;
-	r->lines[last.row].skipped = false;
-	bool has = decision(r, last.row) != NULL;
-	r->waiting += (size_t)had;
-	r->waiting -= (size_t)has;
-	rc = (ptrdiff_t)last.row;
-out:
 	oc_arena_free(a);
-	return rc;
+	return row;
+}
+
+int oc_review_last(struct oc_review *r, struct oc_review_undone *u)
+{
+	const struct oc_decision *d;
+
+	if (r->done_n) {
+		*u = (struct oc_review_undone){r->done[r->done_n - 1].event,
+		                               (ptrdiff_t)r->done[r->done_n - 1].row, false};
+		return 1;
+	}
+	for (uint64_t below = UINT64_MAX; (d = oc_people_last(r->people, r->by, below));
+	     below = d->seq) {
+		*u = (struct oc_review_undone){*d, row_of(r, d->key), true};
+		/* Said of other bytes than those that wait now, it holds for nothing. */
+		if (u->row < 0 || decision(r, (size_t)u->row))
+			return 1;
+	}
+	return 0;
+}
+
+int oc_review_undo(struct oc_review *r, struct oc_review_undone *u, struct oc_err *err)
+{
+	if (!oc_review_last(r, u))
+		return 0;
+	struct line *line = u->row < 0 ? NULL : &r->lines[u->row];
+	bool had = line && decision(r, (size_t)u->row);
+	struct oc_decision event = {.kind = OC_UNDO,
+	                            .key = u->what.key,
+	                            .hash = u->what.hash,
+	                            .by = r->by,
+	                            .of = u->what.seq};
+	if (oc_people_append(r->people, &event, err))
+		return -1;
+	if (u->earlier)
+		r->reopened++;
+	else
+		r->done_n--;
+	if (line) {
+		line->skipped = false;
+		r->waiting += (size_t)had;
+		r->waiting -= (size_t)(decision(r, (size_t)u->row) != NULL);
+	}
+	return 1;
+}
+
+size_t oc_review_decided(const struct oc_review *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->done_n; i++)
+		n += r->done[i].event.kind != OC_SKIP;
+	return n;
+}
+
+size_t oc_review_reopened(const struct oc_review *r)
+{
+	return r->reopened;
+}
+
+/* ---------------------------------------------------------------------- reasons */
+
+static const char *const reasons[] = {"wrong",          "not understandable", "nothing new",
+                                      "off topic",      "bad style",          "unsafe",
+                                      "not our format", "too easy",           "other"};
+
+const char *oc_review_reason(unsigned digit)
+{
+	return digit >= 1 && digit <= sizeof reasons / sizeof reasons[0] ? reasons[digit - 1]
+	                                                                 : NULL;
+}
+
+struct oc_str oc_review_reason_of(struct oc_str text)
+{
+	text = oc_str_trim(text);
+	if (text.len == 1 && text.p[0] >= '1' && text.p[0] <= '9') {
+		const char *known = oc_review_reason((unsigned)(text.p[0] - '0'));
+		return known ? oc_str(known) : text;
+	}
+	return text;
 }

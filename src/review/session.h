@@ -49,8 +49,32 @@ ptrdiff_t oc_review_next(struct oc_review *r, size_t from);
 int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
                      struct oc_str reason, struct oc_str after, uint64_t ms, struct oc_err *err);
 
-/* Takes back the newest decision of this session that is still in force, by appending an undo
- * event. The row's number, -1 when there is nothing left, -2 on error. */
-ptrdiff_t oc_review_undo(struct oc_review *r, struct oc_err *err);
+/* A decision that is, or was, taken back. Strings of `what` live as long as the session. */
+struct oc_review_undone {
+	struct oc_decision what;
+	ptrdiff_t
+		row;  /* in the queue; -1: a run has taken the decision over, and the row left it */
+	bool earlier; /* of an earlier sitting */
+};
+
+/*
+ * What an undo would take back now: what this person did last in this sitting (a skip too), then
+ * this person's decisions of earlier sittings that are in force, the newest first. Other people's
+ * decisions are theirs. 1: *u is filled, 0: nothing is left. O(queue + log).
+ */
+int oc_review_last(struct oc_review *r, struct oc_review_undone *u);
+
+/* Takes it back by appending an undo event; nothing is ever cut from the log. A row that has left
+ * the queue waits again when the plan is run again. 1: *u is filled, 0: nothing left, -1: error. */
+int oc_review_undo(struct oc_review *r, struct oc_review_undone *u, struct oc_err *err);
+
+/* What this sitting changed: rows decided, and decisions of earlier sittings taken back. */
+size_t oc_review_decided(const struct oc_review *r);
+size_t oc_review_reopened(const struct oc_review *r);
+
+/* Reasons that doors offer by number, 1-9; NULL beyond the last. */
+const char *oc_review_reason(unsigned digit);
+/* What a person typed as a reason: one digit stands for its reason, anything else for itself. */
+struct oc_str oc_review_reason_of(struct oc_str typed);
 
 #endif

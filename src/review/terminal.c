@@ -18,16 +18,6 @@
 
 extern char **environ;
 
-static const char *const reasons[] = {"wrong",          "not understandable", "nothing new",
-                                      "off topic",      "bad style",          "unsafe",
-                                      "not our format", "too easy",           "other"};
-
-const char *oc_review_reason(unsigned digit)
-{
-	return digit >= 1 && digit <= sizeof reasons / sizeof reasons[0] ? reasons[digit - 1]
-	                                                                 : NULL;
-}
-
 struct screen {
 	struct oc_review *r;
 	struct oc_ctx *ctx;
@@ -35,10 +25,10 @@ struct screen {
 	struct termios before;
 	bool raw;
 	unsigned width, height, top; /* top: first line of the card shown */
-	size_t row;
-	double since;    /* when the row was first shown */
-	char note[200];  /* said once, in the last line */
-	struct oc_buf b; /* what is sent at once */
+	ptrdiff_t row;               /* -1: none waits, the last page is shown */
+	double since;                /* when the row was first shown */
+	char note[300];              /* said once, in the last line */
+	struct oc_buf b;             /* what is sent at once */
 };
 
 /* --------------------------------------------------------------- the terminal */
@@ -143,7 +133,7 @@ static int draw(struct screen *s, struct oc_err *err)
 	size_t rows = oc_review_rows(s->r), left = oc_review_waiting(s->r);
 	unsigned room = s->height - 3;
 
-	if (oc_review_item(s->r, s->row, a, &item, err)) {
+	if (oc_review_item(s->r, (size_t)s->row, a, &item, err)) {
 		oc_arena_free(a);
 		return -1;
 	}
@@ -151,8 +141,8 @@ static int draw(struct screen *s, struct oc_err *err)
 	if (s->top + room > card.n)
 		s->top = card.n > room ? card.n - room : 0;
 	oc_buf_puts(&s->b, "\033[H\033[2J");
-	bar(s, oc_arena_printf(a, " %s   row %zu of %zu, %zu decided, %zu wait", s->title,
-	                       s->row + 1, rows, rows - left, left));
+	bar(s, oc_arena_printf(a, "%s   row %zu of %zu, %zu decided, %zu wait", s->title,
+	                       (size_t)s->row + 1, rows, rows - left, left));
 	for (unsigned i = 0; i < room; i++) {
 		if (s->top + i < card.n) {
 			struct oc_str l = card.line[s->top + i];
@@ -162,7 +152,7 @@ static int draw(struct screen *s, struct oc_err *err)
 		oc_buf_puts(&s->b, "\r\n");
 	}
 	if (s->note[0])
-		oc_buf_printf(&s->b, "\033[1m%s\033[0m", s->note);
+		oc_buf_printf(&s->b, "\033[1m%.*s\033[0m", (int)s->width - 1, s->note);
 	else if (s->top + room < card.n)
 		oc_buf_printf(&s->b, "%u more lines: j, k or the arrow keys",
 		              card.n - s->top - room);
@@ -175,9 +165,32 @@ static int draw(struct screen *s, struct oc_err *err)
 	return 0;
 }
 
+/* Behind the last row, so that a slip at that row can be mended as well. */
+static void draw_end(struct screen *s)
+{
+	struct oc_review_undone u;
+	struct oc_buf what = {0};
+
+	oc_buf_puts(&s->b, "\033[H\033[2J");
+	bar(s, oc_str(s->title));
+	size_t left = oc_review_waiting(s->r);
+	if (left)
+		oc_buf_printf(&s->b, "\r\n%zu skipped rows go on waiting.\r\n", left);
+	else
+		oc_buf_puts(&s->b, "\r\nNo row waits any more.\r\n");
+	if (oc_review_last(s->r, &u)) {
+		oc_card_undone(&what, &u);
+		oc_buf_printf(&s->b, "The last decision: %.*s\r\n", OC_ARG(oc_buf_view(&what)));
+	}
+	oc_buf_printf(&s->b, "\033[1m%s\033[0m\r\n\r\nu undo  ? help  q or Enter quit", s->note);
+	s->note[0] = 0;
+	flush_out(s);
+	oc_buf_fini(&what);
+}
+
 static void say(struct screen *s, const char *text)
 {
-	snprintf(s->note, sizeof s->note, "%.199s", text);
+	snprintf(s->note, sizeof s->note, "%.299s", text);
 }
 
 static int help(struct screen *s)
@@ -189,7 +202,8 @@ static int help(struct screen *s)
 		oc_buf_printf(&s->b, "             %u %s\r\n", i, oc_review_reason(i));
 	oc_buf_puts(&s->b, "  e        edit the row's JSON in $VISUAL, $EDITOR or vi\r\n"
 	                   "  space s  skip: it goes on waiting\r\n"
-	                   "  u        take the last decision back\r\n"
+	                   "  u        take your last decision back; again: the one before it,\r\n"
+	                   "           also of earlier sittings\r\n"
 	                   "  j k      scroll a long row\r\n"
 	                   "  q        quit; the rest goes on waiting\r\n\r\n"
 	                   "A decision holds for these very bytes: a row that changes is asked "
@@ -224,17 +238,6 @@ static bool ask(struct screen *s, const char *what, struct oc_buf *line)
 }
 
 /* --------------------------------------------------------------------- actions */
-
-/* One digit stands for its reason, anything else for itself. */
-static struct oc_str reason_of(struct oc_str text)
-{
-	text = oc_str_trim(text);
-	if (text.len == 1 && text.p[0] >= '1' && text.p[0] <= '9') {
-		const char *known = oc_review_reason((unsigned)(text.p[0] - '0'));
-		return known ? oc_str(known) : text;
-	}
-	return text;
-}
 
 static int run_editor(const char *path, struct oc_err *err)
 {
@@ -303,7 +306,7 @@ static int edit(struct screen *s, uint64_t ms, struct oc_err *err)
 	struct oc_buf after = {0};
 	struct oc_review_item item;
 	struct oc_err mistake = {0};
-	int rc = oc_review_item(s->r, s->row, a, &item, err);
+	int rc = oc_review_item(s->r, (size_t)s->row, a, &item, err);
 
 	if (rc)
 		goto out;
@@ -314,8 +317,8 @@ static int edit(struct screen *s, uint64_t ms, struct oc_err *err)
 		goto out;
 	if (!made && yyjson_equals(item.row, oc_json_parse(a, oc_buf_view(&after), &mistake))) {
 		say(s, "nothing was changed");
-	} else if (made || oc_review_decide(s->r, s->row, OC_EDIT, OC_LIT(""), oc_buf_view(&after),
-	                                    ms, &mistake)) {
+	} else if (made || oc_review_decide(s->r, (size_t)s->row, OC_EDIT, OC_LIT(""),
+	                                    oc_buf_view(&after), ms, &mistake)) {
 		if (mistake.code == OC_IO)
 			rc = oc_fail(err, OC_IO, mistake.where, "%s", mistake.msg);
 		else
@@ -329,41 +332,79 @@ out:
 	return rc;
 }
 
+/* Asks before a row leaves a data set that was written already. */
+static bool sure(struct screen *s, const struct oc_review_undone *u)
+{
+	struct oc_buf what = {0};
+	int c;
+
+	oc_card_undone(&what, u);
+	oc_buf_printf(&s->b,
+	              "\r\033[K\033[1m%.*s\033[0m\r\nA run has taken this over already. Take it "
+	              "back (y/n)? ",
+	              OC_ARG(oc_buf_view(&what)));
+	oc_buf_fini(&what);
+	flush_out(s);
+	while ((c = key(s)) == 0)
+		;
+	return c == 'y' || c == 'Y';
+}
+
+static int undo(struct screen *s, struct oc_err *err)
+{
+	struct oc_review_undone u;
+	struct oc_buf text = {0};
+	int rc = oc_review_last(s->r, &u);
+
+	if (!rc) {
+		say(s, "none of your decisions is left to take back");
+		return 0;
+	}
+	if (u.row < 0 && !sure(s, &u))
+		return 0;
+	if ((rc = oc_review_undo(s->r, &u, err)) < 0)
+		return -1;
+	oc_buf_puts(&text, "taken back: ");
+	oc_card_undone(&text, &u);
+	if (u.row < 0)
+		oc_buf_puts(&text, "; it waits again when the plan is run");
+	say(s, oc_buf_cstr(&text));
+	oc_buf_fini(&text);
+	if (u.row >= 0) {
+		s->row = u.row;
+		s->top = 0;
+		s->since = oc_now();
+	}
+	return 0;
+}
+
 /* 1: decided, go on; 0: stay; -1: error; 2: quit. */
 static int act(struct screen *s, int c, struct oc_err *err)
 {
 	uint64_t ms = (uint64_t)((oc_now() - s->since) * 1000);
+	size_t row = (size_t)s->row;
 	struct oc_buf line = {0};
-	ptrdiff_t back;
 	int rc = 0;
 
 	switch (c) {
 	case 'a':
-		rc = oc_review_decide(s->r, s->row, OC_ACCEPT, OC_LIT(""), OC_LIT(""), ms, err);
+		rc = oc_review_decide(s->r, row, OC_ACCEPT, OC_LIT(""), OC_LIT(""), ms, err);
 		return rc ? -1 : 1;
 	case ' ':
 	case 's':
-		rc = oc_review_decide(s->r, s->row, OC_SKIP, OC_LIT(""), OC_LIT(""), ms, err);
+		rc = oc_review_decide(s->r, row, OC_SKIP, OC_LIT(""), OC_LIT(""), ms, err);
 		return rc ? -1 : 1;
 	case 'x':
 		if (ask(s, "why (Enter: no reason, 1-9 as in ?, or words): ", &line))
-			rc = oc_review_decide(s->r, s->row, OC_REJECT,
-			                      reason_of(oc_buf_view(&line)), OC_LIT(""), ms, err)
+			rc = oc_review_decide(s->r, row, OC_REJECT,
+			                      oc_review_reason_of(oc_buf_view(&line)), OC_LIT(""),
+			                      ms, err)
 			             ? -1
 			             : 1;
 		oc_buf_fini(&line);
 		return rc;
 	case 'e': return edit(s, ms, err);
-	case 'u':
-		back = oc_review_undo(s->r, err);
-		if (back >= 0) {
-			s->row = (size_t)back;
-			s->top = 0;
-			say(s, "taken back");
-		} else if (back == -1) {
-			say(s, "nothing of this sitting is left to take back");
-		}
-		return back == -2 ? -1 : 0;
+	case 'u': return undo(s, err);
 	case 'j': s->top += s->height / 2; return 0;
 	case 'k': s->top -= s->top < s->height / 2 ? s->top : s->height / 2; return 0;
 	case '?': return help(s) ? 2 : 0;
@@ -372,34 +413,45 @@ static int act(struct screen *s, int c, struct oc_err *err)
 	}
 }
 
+/* A key behind the last row. */
+static int act_end(struct screen *s, int c, struct oc_err *err)
+{
+	switch (c) {
+	case 'u': return undo(s, err);
+	case '?': return help(s) ? 2 : 0;
+	case 'q':
+	case '\r':
+	case '\n': return 2;
+	default: return 0;
+	}
+}
+
 int oc_review_screen(struct oc_review *r, struct oc_ctx *ctx, const char *title, struct oc_err *err)
 {
 	struct screen s = {.r = r, .ctx = ctx, .title = title};
-	ptrdiff_t next = oc_review_rows(r) ? oc_review_next(r, oc_review_rows(r) - 1) : -1;
 	int rc = 0, c;
 
-	if (next < 0)
-		return 0;
 	if (raw_on(&s, err))
 		return -1;
 	measure(&s);
-	s.row = (size_t)next;
+	s.row = oc_review_next(r, oc_review_rows(r) - 1);
 	s.since = oc_now();
-	while (!(rc = draw(&s, err))) {
-		while ((c = key(&s)) == '\n')
+	for (;;) {
+		if (s.row < 0)
+			draw_end(&s);
+		else if ((rc = draw(&s, err)))
+			break;
+		while ((c = key(&s)) == '\n' && s.row >= 0)
 			;
 		if (c < 0)
 			break;
 		if (c == 0)
 			continue;
-		rc = act(&s, c, err);
+		rc = s.row < 0 ? act_end(&s, c, err) : act(&s, c, err);
 		if (rc < 0 || rc == 2)
 			break;
 		if (rc == 1) {
-			next = oc_review_next(r, s.row);
-			if (next < 0)
-				break;
-			s.row = (size_t)next;
+			s.row = oc_review_next(r, (size_t)s.row);
 			s.top = 0;
 			s.since = oc_now();
 		}
@@ -410,110 +462,4 @@ int oc_review_screen(struct oc_review *r, struct oc_ctx *ctx, const char *title,
 		return oc_fail(err, OC_CANCELLED, "review",
 		               "interrupted; every decision so far is saved");
 	return rc < 0 ? -1 : 0;
-}
-
-/* ------------------------------------------------------------------------ lines */
-
-static int show(struct oc_review *r, size_t i, FILE *out, struct oc_err *err)
-{
-	struct oc_arena *a = oc_arena_new();
-	struct oc_card_lines card = {.arena = a};
-	struct oc_review_item item;
-	int rc = oc_review_item(r, i, a, &item, err);
-
-	if (!rc) {
-		oc_card_item(&card, &item, 80);
-		fprintf(out, "--- row %zu of %zu, %zu wait\n", i + 1, oc_review_rows(r),
-		        oc_review_waiting(r));
-		for (uint32_t k = 0; k < card.n; k++)
-			fprintf(out, "%.*s\n", OC_ARG(card.line[k]));
-		fflush(out);
-	}
-	oc_arena_free(a);
-	return rc;
-}
-
-/* 1: decided, 0: not, 2: quit. */
-static int command(struct oc_review *r, size_t *row, struct oc_str line, FILE *out, uint64_t ms,
-                   struct oc_err *err)
-{
-	struct oc_str rest = oc_str_trim((struct oc_str){line.p + 1, line.len - 1});
-	struct oc_err mistake = {0};
-	struct oc_buf after = {0};
-	enum oc_decision_kind kind;
-	ptrdiff_t back;
-	int rc;
-
-	switch (line.p[0]) {
-	case 'a': kind = OC_ACCEPT; break;
-	case 'x': kind = OC_REJECT; break;
-	case 's': kind = OC_SKIP; break;
-	case 'e': kind = OC_EDIT; break;
-	case 'q': return 2;
-	case 'u':
-		back = oc_review_undo(r, err);
-		if (back >= 0)
-			*row = (size_t)back;
-		else if (back == -1)
-			fprintf(out, "nothing of this sitting is left to take back\n");
-		return back == -2 ? -1 : 0;
-	default:
-		fprintf(out, "a accept, x [reason] reject, e JSON edit, s skip, u undo, q quit\n");
-		return 0;
-	}
-	if (kind == OC_EDIT) {
-		struct oc_arena *a = oc_arena_new();
-		if (oc_json_parse(a, rest, &mistake))
-			oc_json_squeeze(&after, rest);
-		oc_arena_free(a);
-	}
-	rc = mistake.code ? -1
-	                  : oc_review_decide(r, *row, kind,
-	                                     kind == OC_REJECT ? reason_of(rest) : OC_LIT(""),
-	                                     oc_buf_view(&after), ms, &mistake);
-	oc_buf_fini(&after);
-	if (!rc)
-		return 1;
-	if (mistake.code == OC_IO)
-		return oc_fail(err, OC_IO, mistake.where, "%s", mistake.msg);
-	fprintf(out, "not saved: %s\n", mistake.msg);
-	return 0;
-}
-
-int oc_review_lines(struct oc_review *r, struct oc_ctx *ctx, FILE *in, FILE *out,
-                    struct oc_err *err)
-{
-	ptrdiff_t next = oc_review_rows(r) ? oc_review_next(r, oc_review_rows(r) - 1) : -1;
-	char *text = NULL;
-	size_t cap = 0;
-	ssize_t len;
-	int rc = 0;
-
-	fprintf(out, "%zu of %zu rows wait\n", oc_review_waiting(r), oc_review_rows(r));
-	while (next >= 0 && !rc) {
-		size_t row = (size_t)next;
-		double since = oc_now();
-		if (show(r, row, out, err))
-			rc = -1;
-		else if (oc_cancelled(ctx))
-			rc = oc_fail(err, OC_CANCELLED, "review",
-			             "interrupted; every decision so far is saved");
-		else if ((len = getline(&text, &cap, in)) < 0)
-			break;
-		else {
-			struct oc_str line = oc_str_trim((struct oc_str){text, (size_t)len});
-			if (!line.len)
-				continue;
-			int did = command(r, &row, line, out, (uint64_t)((oc_now() - since) * 1000),
-			                  err);
-			if (did < 0)
-				rc = -1;
-			else if (did == 2)
-				break;
-			else
-				next = did ? oc_review_next(r, row) : (ptrdiff_t)row;
-		}
-	}
-	free(text);
-	return rc;
 }

@@ -11,8 +11,8 @@
 #include "review/session.h"
 
 /*
- * Keys on a terminal (standard input and output must be one); returns when the person quits, when
- * no row waits, or with OC_CANCELLED on a signal. The terminal is as it was before. `title` stands
+ * Keys on a terminal (standard input and output must be one); returns when the person quits, or
+ * with OC_CANCELLED on a signal. The terminal is as it was before. `title` stands
  * in the first line.
  */
 int oc_review_screen(struct oc_review *r, struct oc_ctx *ctx, const char *title,
@@ -20,12 +20,10 @@ int oc_review_screen(struct oc_review *r, struct oc_ctx *ctx, const char *title,
 
 /*
  * Reads one command a line from `in` and writes rows and answers to `out`:
- * a accept, x [reason] reject, e JSON edit, s skip, u undo, q quit. Ends with its input.
+ * a accept, x [reason] reject, e JSON edit, s skip, u undo, q quit. Ends with its input; when no
+ * row waits, with the first line that is no undo.
  */
 int oc_review_lines(struct oc_review *r, struct oc_ctx *ctx, FILE *in, FILE *out,
                     struct oc_err *err);
-
-/* What 1-9 stand for behind x; NULL beyond the last. */
-const char *oc_review_reason(unsigned digit);
 
 #endif

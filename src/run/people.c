@@ -202,6 +202,20 @@ const struct oc_decision *oc_people_find(const struct oc_people *p, struct oc_st
 	return NULL;
 }
 
+const struct oc_decision *oc_people_last(const struct oc_people *p, struct oc_str by,
+                                         uint64_t below)
+{
+	const struct oc_decision *last = NULL;
+
+	for (size_t i = 0; i < p->force_n; i++) {
+		const struct oc_decision *d = &p->events[p->in_force[i]];
+		if (d->kind != OC_SKIP && d->seq < below && oc_str_eq(d->by, by) &&
+		    (!last || d->seq > last->seq))
+			last = d;
+	}
+	return last;
+}
+
 int oc_people_apply(const struct oc_people *p, struct oc_row *row, struct oc_err *err)
 {
 	const struct oc_decision *d = oc_people_find(p, row->ped.key, row->raw);

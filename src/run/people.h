@@ -37,6 +37,9 @@ void oc_people_close(struct oc_people *people);
 /* The decision in force for a row's bytes, or NULL (also when it was skipped). O(log n). */
 const struct oc_decision *oc_people_find(const struct oc_people *people, struct oc_str key,
                                          struct oc_str raw);
+/* The newest decision of `by` in force with a seq below `below`, or NULL; skips are none. O(n) */
+const struct oc_decision *oc_people_last(const struct oc_people *people, struct oc_str by,
+                                         uint64_t below);
 /* All events in order, and the newest `seq`. */
 const struct oc_decision *oc_people_events(const struct oc_people *people, size_t *n);
 

@@ -485,6 +485,38 @@ static int nothing_to_do(struct oc_run *run, struct oc_err *err)
 	return rc;
 }
 
+/*
+ * A run that was done has no legs any more. When people decided anew, or --force was given, it is
+ * made again from its inputs, its replies lying in the store.
+ */
+static int begin_again(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_buf state = {0};
+	char leg[PATH_MAX];
+	int rc = oc_rundb_get(run->db, "state", &state, err);
+	bool done = rc == 1 && oc_str_is(oc_buf_view(&state), "done");
+	int read = oc_rundb_pass_is_done(run->db, "intake", NULL, err);
+
+	oc_buf_fini(&state);
+	if (rc < 0 || read < 0)
+		return -1;
+	if (!done && !(read && !oc_file_exists(oc_work_path(run, leg, "leg0"))))
+		return 0;
+	if (oc_remove_tree(run->work, err) || oc_mkdirs(run->work, err) ||
+	    oc_rundb_begin(run->db, err))
+		return -1;
+	rc = oc_rundb_forget_passes(run->db, err) ||
+	                     oc_rundb_set(run->db, "state",
+	                                  oc_str(oc_run_state_name(OC_RUN_RUNNING)), err) ||
+	                     oc_rundb_commit(run->db, err)
+	             ? -1
+	             : 0;
+	struct oc_err ignored = {0};
+	if (rc)
+		oc_rundb_rollback(run->db, &ignored);
+	return rc;
+}
+
 /* A run that was killed between its last word to run.db and the one to status.json. */
 static int status_settle(struct oc_run *run, struct oc_err *err)
 {
@@ -550,7 +582,7 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 	if (!rc && (idle = nothing_to_do(run, err)) < 0)
 		rc = -1;
 	if (!rc && !idle) {
-		rc = conduct(run, err);
+		rc = begin_again(run, err) ? -1 : conduct(run, err);
 		if (!rc)
 			rc = finish(run, err);
 	}

@@ -251,6 +251,16 @@ int oc_rundb_forget_pass(struct oc_rundb *r, const char *pass, struct oc_err *er
 	               : 0;
 }
 
+int oc_rundb_forget_passes(struct oc_rundb *r, struct oc_err *err)
+{
+	HOLD(r);
+	return oc_db_run(r->db, err, "DELETE FROM pass", "") ||
+	                       oc_db_run(r->db, err, "DELETE FROM block", "") ||
+	                       oc_db_run(r->db, err, "DELETE FROM state", "")
+	               ? -1
+	               : 0;
+}
+
 int oc_rundb_reply(struct oc_rundb *r, struct oc_str key, const char *step, struct oc_err *err)
 {
 	HOLD(r);

@@ -44,6 +44,7 @@ int oc_rundb_pass_done(struct oc_rundb *db, const char *pass, const struct oc_ta
 int oc_rundb_pass_is_done(struct oc_rundb *db, const char *pass, struct oc_tally *tally,
                           struct oc_err *err);
 int oc_rundb_forget_pass(struct oc_rundb *db, const char *pass, struct oc_err *err);
+int oc_rundb_forget_passes(struct oc_rundb *db, struct oc_err *err); /* all of them */
 
 /* Replies this run used, by key; repeated calls are fine. */
 int oc_rundb_reply(struct oc_rundb *db, struct oc_str key, const char *step, struct oc_err *err);

@@ -54,6 +54,19 @@ r = json.load(open("runs/undecided/report.json"))["review"]
 assert (r["seen"], r["defects"], r["waiting"]) == (2, 2, 0) and abs(r["low"] - 0.025 ** 0.5) < 1e-9 and r["high"] == 1, r
 END
 
+# A later sitting takes back what a run has taken over already: the row waits again, the log grows.
+echo u | "$OUTCROSS" review $R --by bob >out 2>err && grep -q 'none of your decisions' out err ||
+	grep -q 'no row waits' err || fail "bob takes ann's back: $(cat out err)"
+lines=$(wc -l <$R/reviews.jsonl)
+echo u | "$OUTCROSS" review $R --by ann --finish -q >out 2>err || fail "undo: $(cat err)"
+grep -q 'taken back: made:2, edited on 20..-..-..; it waits again' out || fail "undo says: $(cat out)"
+[ "$(wc -l <$R/reviews.jsonl)" -eq $((lines + 1)) ] || fail "the log was not appended to"
+"$OUTCROSS" review $R --list | grep -q '"key":"made:2"' || fail "made:2 does not wait again"
+[ "$(key $R/out/lineage/train-*)" -eq 58 ] || fail "made:2 is out still"
+printf 'e { "question": "How many wings have 202 bees?", "answer": "808" }\n' |
+	"$OUTCROSS" review $R --by ann --finish -q >out
+[ "$(key $R/out/lineage/train-*)" -eq 59 ] || fail "made:2 was edited again"
+
 # A decision holds for the bytes people saw: another row under the same key is asked again.
 sed -i '2s/wings/feet/' made.jsonl
 mkdir again && cp $R/reviews.jsonl again/
@@ -100,7 +113,7 @@ rc=0; "$OUTCROSS" review . 2>err || rc=$?
 plan screen all ''
 "$OUTCROSS" run screen.yaml -q >/dev/null
 python3 - <<'END'
-import fcntl, json, os, pty, select, signal, struct, termios, time
+import fcntl, json, os, pty, select, signal, struct, subprocess, termios, time
 def drive(keys, sig=None):
     pid, fd = pty.fork()
     if pid == 0:
@@ -131,7 +144,7 @@ def drive(keys, sig=None):
         got, status = os.waitpid(pid, os.WNOHANG)
         if got: break
     else:
-        os.kill(pid, signal.SIGKILL); raise SystemExit("the screen hangs")
+        os.kill(pid, signal.SIGKILL); raise SystemExit("the screen hangs: %r" % out[-600:])
     return out.decode(), os.waitstatus_to_exitcode(status), termios.tcgetattr(fd)[3] & (termios.ICANON | termios.ECHO)
 text, status, flags = drive(["a", "x", "1", "\r", "e", " ", "u", "q"])
 assert status == 0 and flags == termios.ICANON | termios.ECHO, (status, flags)
@@ -139,6 +152,25 @@ assert "NEAREST REAL real:" in text and " | " in text and "row 1 of 60" in text
 e = [json.loads(l) for l in open("runs/screen/reviews.jsonl")]
 assert [x["decision"] for x in e] == ["accept", "reject", "edit", "skip", "undo"], e
 assert e[1]["reason"] == "wrong" and e[2]["after"]["question"].startswith("How many legs"), e
+# The next sitting: u takes the edit back, then the refusal, and shows them.
+text, status, flags = drive(["u", "u", "q"])
+e = [json.loads(l) for l in open("runs/screen/reviews.jsonl")]
+assert status == 0 and [x.get("of") for x in e[5:]] == [3, 2], (status, e)
+assert "taken back: made:2, edited on" in text and "(wrong)" in text and "row 2 of 60" in text, text
 text, status, flags = drive([], signal.SIGTERM)
 assert status == 143 and flags == termios.ICANON | termios.ECHO, (status, flags)
+# Behind the last row a slip at that row can be mended; Enter ends.
+subprocess.run("yes a | head -58 | $OUTCROSS review runs/screen --by ann -q >/dev/null", shell=True, check=True)
+text, status, flags = drive(["a"] + ["u", "x", "\r", "\r", "n\r"])
+e = [json.loads(l) for l in open("runs/screen/reviews.jsonl")]
+assert status == 0 and [x["decision"] for x in e[-3:]] == ["accept", "undo", "reject"], (status, e[-4:])
+assert "No row waits any more" in text and flags == termios.ICANON | termios.ECHO
 END
+
+# A finished run is written again when --force says so; the rows are the same, and legs are no more.
+plan again2 none ''
+"$OUTCROSS" run again2.yaml -q >/dev/null && cp -r runs/again2/out out.before
+[ ! -e runs/again2/work ] || fail "work is left"
+"$OUTCROSS" run again2.yaml -q --force >/dev/null 2>err || fail "--force: $(cat err)"
+diff -r out.before/data runs/again2/out/data && diff -r out.before/lineage runs/again2/out/lineage || fail "--force wrote other rows"
+[ ! -e runs/again2/work ] || fail "work is left"
