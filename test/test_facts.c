@@ -40,7 +40,7 @@ static int everything(void *self, struct oc_buf *out, struct oc_err *err)
 	(void)self;
 	(void)err;
 	oc_facts_title(&f, "a <title>");
-	oc_facts_lead(&f, "%d of %s \"rows\".", 12345, "all");
+	oc_facts_lead(&f, "%d of %s \"rows\", 1234.56789 v1234.", 12345, "all");
 	oc_facts_warn(&f, "look at %s", "this");
 	oc_facts_figure(&f, "copied", 0.25, "share");
 	oc_facts_interval(&f, 0.2, 0.3);
@@ -77,7 +77,8 @@ static void one_object_with_step_and_part(void **state)
 	assert_string_equal(
 		oc_buf_cstr(&out),
 		"{\"step\":\"my \\\"step\\\"\",\"part\":\"full\",\"title\":\"a <title>\","
-		"\"lead\":\"12345 of all \\\"rows\\\".\",\"warnings\":[\"look at this\"],"
+		"\"lead\":\"12,345 of all \\\"rows\\\", 1,234.56789 v1234.\",\"warnings\":[\"look "
+		"at this\"],"
 		"\"figures\":[{\"name\":\"copied\",\"unit\":\"share\",\"value\":0.25,\"low\":0.2,"
 		"\"high\":0.3,\"heldout\":0.125},{\"name\":\"never\",\"unit\":\"bytes\","
 		"\"value\":null},{\"name\":\"rows\",\"unit\":\"rows\",\"value\":12345}],"
@@ -191,7 +192,7 @@ static yyjson_val *report(void)
 static void the_terminal_shows_it(void **state)
 {
 	static const char *const brief =
-		"full: 12345 of all \"rows\".\n"
+		"full: 12,345 of all \"rows\", 1,234.56789 v1234.\n"
 		"  ! look at this\n"
 		"  copied  25 % (20 % to 30 %); held-out real rows 12.5 %\n"
 		"  never   not measured\n"

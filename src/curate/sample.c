@@ -388,10 +388,7 @@ static double limit(const struct sample *s, const struct cut *c)
 {
 	double value = oc_measure_of_rank(c->rank);
 
-	return !c->taken            ? NAN
-	       : s->take == FIRST   ? (double)c->number
-	       : s->take == HIGHEST ? -value
-	                            : value;
+	return !c->taken ? NAN : s->take == HIGHEST ? -value : value;
 }
 
 static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
@@ -413,7 +410,8 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	oc_buf_json(&evidence, group);
 	oc_buf_printf(&evidence, ",\"rows\":%llu,\"wanted\":%llu}", (unsigned long long)c->rows,
 	              (unsigned long long)c->want);
-	if (rank < NEVER - 1)
+	/* the key of a draw and a place in the order say nothing about the row: no scores */
+	if (rank < NEVER - 1 && (s->take == HIGHEST || s->take == LOWEST))
 		oc_row_score(row, s->name, "over_quota", OC_DROP, measure, limit(s, c),
 		             oc_buf_view(&evidence));
 	else

@@ -45,6 +45,36 @@ static struct oc_buf *begin(struct oc_facts *f, enum part part)
 	return b;
 }
 
+static bool in_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c & 0x80) || c == '_';
+}
+
+/* 12345 becomes 12,345; digits within a word, a path or behind a point stay as they are. */
+static void put_commas(struct oc_buf *b, struct oc_str s)
+{
+	size_t end;
+
+	for (size_t i = 0; i < s.len; i = end) {
+		char before = i ? s.p[i - 1] : ' ';
+		end = i;
+		while (end < s.len && s.p[end] >= '0' && s.p[end] <= '9')
+			end++;
+		if (end == i || in_word(before) || before == '.' || before == '/' ||
+		    before == '-' || (end < s.len && in_word(s.p[end]))) {
+			end += end == i;
+			oc_buf_add(b, s.p + i, end - i);
+			continue;
+		}
+		for (size_t k = i; k < end; k++) {
+			if (k > i && (end - k) % 3 == 0)
+				oc_buf_putc(b, ',');
+			oc_buf_putc(b, s.p[k]);
+		}
+	}
+}
+
 static void sentence(struct oc_buf *b, const char *fmt, va_list args)
 {
 	char *text = NULL;
@@ -68,12 +98,15 @@ void oc_facts_title(struct oc_facts *f, const char *title)
 
 void oc_facts_lead(struct oc_facts *f, const char *fmt, ...)
 {
+	struct oc_buf text = {0};
 	va_list args;
 
-	f->lead.len = 0;
 	va_start(args, fmt);
-	sentence(&f->lead, fmt, args);
+	sentence(&text, fmt, args);
 	va_end(args);
+	f->lead.len = 0;
+	put_commas(&f->lead, oc_buf_view(&text));
+	oc_buf_fini(&text);
 }
 
 void oc_facts_reference(struct oc_facts *f, const char *name)

@@ -43,6 +43,7 @@ struct oc_fact_column {
 };
 
 void oc_facts_title(struct oc_facts *f, const char *title);
+/* Whole numbers in it are given their commas: 12345 rows become 12,345. */
 void oc_facts_lead(struct oc_facts *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void oc_facts_reference(struct oc_facts *f, const char *name);
 void oc_facts_warn(struct oc_facts *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

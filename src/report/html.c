@@ -3,23 +3,51 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "text/utf8.h"
+
+/* What HTML must not hold as it is; NULL: fine. A carriage return would be read as a new line. */
+static const char *instead_of(uint32_t c)
+{
+	switch (c) {
+	case '&': return "&amp;";
+	case '<': return "&lt;";
+	case '>': return "&gt;";
+	case '"': return "&quot;";
+	case '\t':
+	case '\n': return NULL;
+	case '\r': return "&#13;";
+	default: return c < 0x20 || (c >= 0x7F && c < 0xA0) ? "\xEF\xBF\xBD" : NULL;
+	}
+}
+
 void oc_html_text(struct oc_buf *b, struct oc_str s)
 {
-	size_t start = 0;
+	const char *p = s.p, *end = s.p + s.len, *start = p;
 
-	for (size_t i = 0; i < s.len; i++) {
-		const char *to = s.p[i] == '&'   ? "&amp;"
-		                 : s.p[i] == '<' ? "&lt;"
-		                 : s.p[i] == '>' ? "&gt;"
-		                 : s.p[i] == '"' ? "&quot;"
-		                                 : NULL;
+	while (p < end) {
+		const char *at = p, *to;
+		uint32_t c = oc_utf8_next(&p, end);
+		/* one byte that is none of ASCII is no code point */
+		to = c == 0xFFFD && p == at + 1 ? "\xEF\xBF\xBD" : instead_of(c);
 		if (!to)
 			continue;
-		oc_buf_add(b, s.p + start, i - start);
+		oc_buf_add(b, start, (size_t)(at - start));
 		oc_buf_puts(b, to);
-		start = i + 1;
+		start = p;
 	}
-	oc_buf_add(b, s.p + start, s.len - start);
+	oc_buf_add(b, start, (size_t)(end - start));
+}
+
+void oc_html_clip(struct oc_buf *b, struct oc_str s, size_t max)
+{
+	struct oc_str shown = s.len > max ? oc_utf8_cut(s, max) : s;
+
+	oc_html_text(b, shown);
+	if (shown.len == s.len)
+		return;
+	oc_buf_puts(b, "<span class=\"soft\">… (");
+	oc_html_count(b, (double)(s.len - shown.len));
+	oc_buf_puts(b, " more bytes)</span>");
 }
 
 void oc_html_id(struct oc_buf *b, struct oc_str a, struct oc_str c)
@@ -66,11 +94,11 @@ static void value(struct oc_buf *b, yyjson_val *v)
 	struct oc_buf text = {0};
 
 	if (yyjson_is_str(v)) {
-		oc_html_text(b, oc_json_str(v));
+		oc_html_clip(b, oc_json_str(v), OC_HTML_TEXT);
 		return;
 	}
 	oc_json_write(&text, v);
-	oc_html_text(b, oc_buf_view(&text));
+	oc_html_clip(b, oc_buf_view(&text), OC_HTML_TEXT);
 	oc_buf_fini(&text);
 }
 
@@ -80,7 +108,7 @@ void oc_html_row(struct oc_buf *b, yyjson_val *row)
 	yyjson_val *key, *v;
 
 	if (!yyjson_is_obj(row)) {
-		oc_buf_puts(b, "<pre>");
+		oc_buf_puts(b, "<pre dir=\"auto\">");
 		value(b, row);
 		oc_buf_puts(b, "</pre>");
 		return;
@@ -88,9 +116,13 @@ void oc_html_row(struct oc_buf *b, yyjson_val *row)
 	oc_buf_puts(b, "<dl class=\"row\">");
 	yyjson_obj_foreach(row, i, n, key, v)
 	{
+		if (i == OC_HTML_MEMBERS) {
+			oc_buf_printf(b, "<dt>and %zu more members</dt>", n - i);
+			break;
+		}
 		oc_buf_puts(b, "<dt>");
-		oc_html_text(b, oc_json_str(key));
-		oc_buf_puts(b, "</dt><dd>");
+		oc_html_clip(b, oc_json_str(key), 200);
+		oc_buf_puts(b, "</dt><dd dir=\"auto\">");
 		value(b, v);
 		oc_buf_puts(b, "</dd>");
 	}
@@ -102,21 +134,18 @@ void oc_html_bar(struct oc_buf *b, const char *css, struct oc_str label, double 
 {
 	oc_buf_puts(b, "<div class=\"bar\"><span class=\"bar-label\">");
 	oc_html_text(b, label);
-	oc_buf_printf(b,
-	              "</span><span class=\"bar-track\"><i class=\"%s\" "
-	              "style=\"width:%.2f%%\"></i></span>"
-	              "<span class=\"bar-value\">",
-	              css,
-	              100 * (share < 0   ? 0
-	                     : share > 1 ? 1
-	                                 : share));
+	oc_buf_puts(b, "</span><span class=\"bar-track\">");
+	if (share > 0)
+		oc_buf_printf(b, "<i class=\"%s\" style=\"width:%.2f%%\"></i>", css,
+		              share > 1 ? 100 : 100 * share);
+	oc_buf_puts(b, "</span><span class=\"bar-value\">");
 	oc_html_text(b, oc_str(text));
 	oc_buf_puts(b, "</span></div>\n");
 }
 
 double oc_html_round_up(double y)
 {
-	static const double steps[] = {1, 2, 2.5, 5, 10};
+	static const double steps[] = {1, 1.2, 1.6, 2, 2.4, 3.2, 4, 6, 8, 10};
 	double p = y > 0 ? pow(10, floor(log10(y))) : 1;
 
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
@@ -239,7 +268,7 @@ const char oc_html_style[] =
 	"h1{font-size:1.9rem;line-height:1.2;margin:.2em 0 .1em;overflow-wrap:anywhere}"
 	"h2{font-size:1.2rem;margin:2.4rem 0 .6rem;padding-top:.7rem;border-top:1px solid "
 	"var(--line)}"
-	"p{max-width:44rem}.soft,figcaption,dt,.note{color:var(--soft)}a{color:inherit}"
+	"p,ul.absent{max-width:44rem}.soft,figcaption,dt,.note{color:var(--soft)}a{color:inherit}"
 	"nav{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.8rem 0 0;font-size:.9rem}"
 	".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.7rem;"
 	"margin:1.2rem 0}"
@@ -248,15 +277,17 @@ const char oc_html_style[] =
 	".tile "
 	"b{display:block;font-size:1.75rem;line-height:1.15;font-variant-numeric:tabular-nums}"
 	".tile span{color:var(--soft);font-size:.88rem}.lead b{color:var(--real);font-size:2.3rem}"
-	".wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.93rem}"
-	"th,td{text-align:left;padding:.35rem .7rem .35rem 0;border-bottom:1px solid var(--line);"
+	".wide{overflow-x:auto}table{border-collapse:collapse;min-width:min(100%,24rem);"
+	"font-size:.93rem}table.full{width:100%}"
+	"th,td{text-align:left;padding:.35rem 1.1rem .35rem 0;border-bottom:1px solid "
+	"var(--line);"
 	"vertical-align:top}th{font-weight:600;color:var(--soft)}"
 	".n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}"
-	".bar{display:grid;grid-template-columns:minmax(6rem,13rem) 1fr 14.5rem;gap:.7rem;"
+	".bar{display:grid;grid-template-columns:minmax(6rem,10rem) 1fr 17.5rem;gap:.8rem;"
 	"align-items:center;margin:.3rem 0;font-size:.93rem}.bar-label{overflow-wrap:anywhere}"
 	".bar-track{background:var(--line);border-radius:.3rem;height:.85rem;overflow:hidden}"
-	".bar-track i{display:block;height:100%;min-width:1px}.bar-value{text-align:right;"
-	"font-variant-numeric:tabular-nums;white-space:nowrap}"
+	".bar-track i{display:block;height:100%;min-width:1px}.bar-value{font-variant-"
+	"numeric:tabular-nums}"
 	"i.real{background:var(--real)}i.synthetic{background:var(--synthetic)}"
 	"i.held_out{background:var(--held)}i.unknown{background:var(--unknown)}i.bad{background:"
 	"var(--bad)}"
@@ -282,7 +313,7 @@ const char oc_html_style[] =
 	"padding:.6rem .9rem;font-size:.93rem;overflow-wrap:anywhere}"
 	".card h3{margin:0 0 .3rem;font-size:.8rem;font-weight:600;color:var(--soft)}"
 	"dl.row{margin:0}dl.row dt{font-size:.78rem}dl.row dd{margin:0 0 "
-	".4rem;white-space:pre-wrap}"
+	".4rem;white-space:pre-wrap}dt,dd,td,a,h3,pre,.said{unicode-bidi:isolate}"
 	"pre,code{font:.87rem/1.5 "
 	"ui-monospace,monospace;overflow-wrap:anywhere;white-space:pre-wrap}"
 	"pre{background:var(--card);border:1px solid var(--line);border-radius:.4rem;padding:.6rem "
@@ -303,7 +334,14 @@ const char oc_html_style_more[] =
 	".threshold{stroke:var(--bad);stroke-width:1.5;stroke-dasharray:4 3}"
 	".said{margin:0;white-space:pre-wrap}"
 	"mark{background:rgba(200,105,35,.28);color:inherit;border-radius:.15rem}"
-	"th.n{white-space:normal}td:last-child{overflow-wrap:anywhere}"
-	"@media(max-width:34rem){th.flow,td.flow{display:none}svg,svg.bars{min-width:0}"
+	"th.n{white-space:normal;min-width:3.6rem}th{vertical-align:bottom}"
+	"td:last-child:not(.n){overflow-wrap:anywhere;min-width:5rem}"
+	"td details summary{padding:0;color:var(--soft)}.absent{padding-left:1.2rem}"
+	"@media(max-width:34rem){th,td{padding-right:.7rem}.bar-value{text-align:right}"
+	"th.flow,td.flow,.steps th:last-child{display:none}.steps tr{display:grid;"
+	"grid-template-columns:1fr 4.2rem 4.2rem;border-bottom:1px solid "
+	"var(--line)}.steps th,.steps td{border:0}"
+	".steps td:last-child{grid-column:1/-1;padding:0 0 .5rem .8rem}"
+	".steps td:last-child:empty{display:none}svg,svg.bars{min-width:0}"
 	".tick{font-size:16px}.axis{font-size:17px}svg.bars .tick,svg.bars "
 	".axis{font-size:13px}}";

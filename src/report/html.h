@@ -4,12 +4,18 @@
 
 #include "data/json.h"
 
-void oc_html_text(struct oc_buf *b, struct oc_str s); /* escaped */
+#define OC_HTML_TEXT    1500 /* bytes of a row's member that are shown */
+#define OC_HTML_MEMBERS 24   /* members of a row */
+
+/* Escaped; bytes that are no UTF-8 and control characters become U+FFFD. */
+void oc_html_text(struct oc_buf *b, struct oc_str s);
+/* The same for the first `max` bytes; says how many are left out. */
+void oc_html_clip(struct oc_buf *b, struct oc_str s, size_t max);
 void oc_html_id(struct oc_buf *b, struct oc_str a,
                 struct oc_str c);               /* "a-c", safe in href and id */
 void oc_html_count(struct oc_buf *b, double n); /* 12,345 */
 void oc_html_num(struct oc_buf *b, double n);   /* three significant digits */
-/* A row as people read it: its members one below the other. */
+/* A row as people read it: its members one below the other, long ones clipped. */
 void oc_html_row(struct oc_buf *b, yyjson_val *row);
 
 struct oc_series {
@@ -27,7 +33,7 @@ void oc_html_bar(struct oc_buf *b, const char *css, struct oc_str label, double 
 
 extern const char oc_html_style[], oc_html_style_more[]; /* C allows 4095 bytes in a string */
 
-/* A round number a little above y, for the top of a chart: 1, 2, 2.5 or 5 times a power of ten. */
+/* A number a little above y for the top of a chart, of which a quarter is round, too. */
 double oc_html_round_up(double y);
 
 #endif

@@ -42,68 +42,172 @@ static void head(struct oc_buf *b, yyjson_val *f)
 	oc_html_text(b, oc_json_get_str(f, "created"));
 	oc_buf_printf(b, " · seed %.0f · plan <code>", num(f, "seed"));
 	oc_html_text(b, oc_json_get_str(f, "plan_hash"));
-	oc_buf_puts(b, "</code></p></header>\n");
+	oc_buf_puts(b, "</code> · ");
+	oc_html_num(b, num(f, "spend.seconds"));
+	oc_buf_puts(b, " s</p></header>\n");
+}
+
+static bool has_members(yyjson_val *facts, const char *name)
+{
+	yyjson_val *v = oc_json_get(facts, name);
+	return yyjson_arr_size(v) + yyjson_obj_size(v) > 0;
+}
+
+static bool always(yyjson_val *f)
+{
+	(void)f;
+	return true;
+}
+
+static bool asked(yyjson_val *f)
+{
+	return num(f, "spend.sent") + num(f, "spend.cached") > 0;
+}
+
+static bool generated(yyjson_val *f)
+{
+	return has_members(f, "recipes");
+}
+
+static bool measured(yyjson_val *f)
+{
+	return has_members(f, "stages");
+}
+
+static bool reviewed(yyjson_val *f)
+{
+	return num(f, "review.seen") + num(f, "review.waiting") + num(f, "rows.held") > 0;
+}
+
+static bool rehearsed(yyjson_val *f)
+{
+	return oc_json_get(f, "rehearsal") != NULL;
+}
+
+static bool has_examples(yyjson_val *f)
+{
+	return has_members(f, "examples");
+}
+
+static bool has_fallen(yyjson_val *f)
+{
+	return has_members(f, "fallen");
+}
+
+/* In the order of the page. What a run has not, it says in one place at the end. */
+static const struct {
+	const char *id, *name;
+	bool (*there)(yyjson_val *facts);
+	void (*write)(struct oc_buf *b, yyjson_val *facts);
+	const char *absent;
+} sections[] = {
+	{"flow", "flow", always, oc_section_flow, NULL},
+	{"rows", "origin and depth", always, oc_section_rows, NULL},
+	{"lengths", "lengths", always, oc_section_lengths, NULL},
+	{"stages", "stages", measured, oc_section_stages,
+         "No stage measured anything over all rows."},
+	{"cost", "cost", asked, oc_section_cost, "No model was asked."},
+	{"recipes", "recipes", generated, oc_section_recipes, "Nothing was generated."},
+	{"people", "people", reviewed, oc_section_people,
+         "Nobody has reviewed rows of this run, and none waits."},
+	{"rehearsal", "rehearsal", rehearsed, oc_section_rehearsal,
+         "Not rehearsed: the plan has no <code>rehearse:</code>."},
+	{"examples", "examples", has_examples, oc_section_examples,
+         "No machine-made row is in the train split."},
+	{"fallen", "what fell", has_fallen, oc_section_fallen, "No row fell."},
+	{"sources", "sources and files", always, oc_section_sources, NULL},
+};
+enum { SECTIONS = sizeof sections / sizeof *sections };
+
+static void absent(struct oc_buf *b, yyjson_val *f)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < SECTIONS; i++) {
+		if (sections[i].there(f))
+			continue;
+		oc_buf_puts(
+			b, any ? ""
+			       : "<h2 id=\"absent\">Not in this run</h2>\n<ul class=\"absent\">\n");
+		oc_buf_printf(b, "<li id=\"%s\">%s</li>\n", sections[i].id, sections[i].absent);
+		any = true;
+	}
+	oc_buf_puts(b, any ? "</ul>\n" : "");
 }
 
 static void founders(struct oc_buf *b, yyjson_val *f)
 {
 	double train = num(f, "rows.train"), distinct = num(f, "founders.distinct");
-	double real = num(f, "origin.real.rows");
+	double real = num(f, "origin.real.rows"), without = num(f, "founders.rows_without");
 
-	oc_buf_puts(b, "<section class=\"tiles\">");
-	tile(b, "lead", "founders", distinct,
-	     "founders: distinct real rows this set descends from");
-	tile(b, "", "rows", train, "train rows");
-	tile(b, "", "holdout", num(f, "rows.test"), "held-out real rows, the test split");
-	tile(b, "", "fallen", num(f, "rows.rejected"), "rows rejected, each with its reason");
-	oc_buf_puts(b, "</section>\n<p id=\"founders\">");
+	if (!(distinct > 0)) {
+		oc_buf_puts(b, "<p id=\"founders\">None of the ");
+		oc_html_count(b, train);
+		oc_buf_puts(b, " train rows descends from a row that is known to be real.</p>\n");
+		return;
+	}
+	oc_buf_puts(b, "<p id=\"founders\">");
 	oc_html_count(b, train);
 	oc_buf_puts(b, " train rows descend from ");
 	oc_html_count(b, distinct);
 	oc_buf_puts(b, " distinct real rows, effectively ");
 	oc_html_num(b, num(f, "founders.effective"));
 	oc_buf_puts(b, " (1 / sum of squared shares, a row shared evenly among its founders). ");
-	if (num(f, "founders.rows_without") > 0) {
-		oc_html_count(b, num(f, "founders.rows_without"));
-		oc_buf_puts(b, " rows descend from no real row. ");
+	if (without > 0) {
+		oc_html_count(b, without);
+		oc_buf_puts(b, without > 1 ? " rows descend from no real row. "
+		                           : " row descends from no real row. ");
 	}
 	if (train > 0)
 		oc_buf_printf(b, "%.1f %% of the rows are real.", 100 * real / train);
 	oc_buf_puts(
 		b,
 		" However many rows are made of them, thirty people stay thirty founders.</p>\n");
-	if (oc_str_is(oc_json_get_str(f, "state"), "review")) {
-		oc_buf_puts(b, "<p class=\"warn\">");
-		oc_html_count(b, num(f, "review.waiting"));
-		oc_buf_puts(b, " rows wait for people and are not in the data set: <code>outcross "
-		               "review ");
-		oc_html_text(b, oc_json_get_str(f, "folder"));
-		oc_buf_puts(b, "</code></p>\n");
-	}
-	oc_buf_puts(b, "<nav><a href=\"#flow\">flow</a><a href=\"#rows\">origin and depth</a>"
-	               "<a href=\"#lengths\">lengths</a><a href=\"#stages\">stages</a><a "
-	               "href=\"#cost\">cost</a>"
-	               "<a href=\"#recipes\">recipes</a><a href=\"#people\">people</a>"
-	               "<a href=\"#rehearsal\">rehearsal</a><a href=\"#examples\">examples</a>"
-	               "<a href=\"#fallen\">what fell</a><a href=\"#sources\">sources</a></nav>\n");
+}
+
+static void tiles(struct oc_buf *b, yyjson_val *f)
+{
+	oc_buf_puts(b, "<section class=\"tiles\">");
+	tile(b, "lead", "founders", num(f, "founders.distinct"),
+	     "founders: distinct real rows this set descends from");
+	tile(b, "", "rows", num(f, "rows.train"), "train rows");
+	tile(b, "", "holdout", num(f, "rows.test"), "held-out real rows, the test split");
+	tile(b, "", "fallen", num(f, "rows.rejected"), "rows rejected, each with its reason");
+	oc_buf_puts(b, "</section>\n");
+}
+
+static void waiting(struct oc_buf *b, yyjson_val *f)
+{
+	oc_buf_puts(b, "<p class=\"warn\">");
+	oc_html_count(b, num(f, "review.waiting"));
+	oc_buf_puts(b, " rows wait for people and are not in the data set: <code>outcross review ");
+	oc_html_text(b, oc_json_get_str(f, "folder"));
+	oc_buf_puts(b, "</code></p>\n");
+}
+
+static void nav(struct oc_buf *b, yyjson_val *f)
+{
+	oc_buf_puts(b, "<nav>");
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (sections[i].there(f))
+			oc_buf_printf(b, "<a href=\"#%s\">%s</a>", sections[i].id,
+			              sections[i].name);
+	oc_buf_puts(b, "</nav>\n");
 }
 
 int oc_report_html(struct oc_buf *b, yyjson_val *facts, struct oc_err *err)
 {
 	(void)err;
 	head(b, facts);
+	tiles(b, facts);
 	founders(b, facts);
-	oc_section_flow(b, facts);
-	oc_section_rows(b, facts);
-	oc_section_lengths(b, facts);
-	oc_section_stages(b, facts);
-	oc_section_cost(b, facts);
-	oc_section_recipes(b, facts);
-	oc_section_people(b, facts);
-	oc_section_rehearsal(b, facts);
-	oc_section_examples(b, facts);
-	oc_section_fallen(b, facts);
-	oc_section_sources(b, facts);
+	if (oc_str_is(oc_json_get_str(facts, "state"), "review"))
+		waiting(b, facts);
+	nav(b, facts);
+	for (size_t i = 0; i < SECTIONS; i++)
+		if (sections[i].there(facts))
+			sections[i].write(b, facts);
+	absent(b, facts);
 	oc_buf_puts(b, "</main></body></html>\n");
 	return 0;
 }

@@ -71,11 +71,6 @@ void oc_section_rehearsal(struct oc_buf *b, yyjson_val *facts)
 	yyjson_val *r = oc_json_get(facts, "rehearsal");
 
 	oc_buf_puts(b, "<h2 id=\"rehearsal\">If the output came back as training data</h2>\n");
-	if (!r) {
-		oc_buf_puts(b, "<p class=\"soft\">Not rehearsed: the plan has no "
-		               "<code>rehearse:</code>.</p>\n");
-		return;
-	}
 	if (!oc_json_get(r, "arms")) { /* there was nothing to learn from, or to judge by */
 		oc_buf_puts(b, "<p class=\"soft\">");
 		oc_html_text(b, oc_json_get_str(r, "verdict"));

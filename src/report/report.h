@@ -30,7 +30,8 @@
  *              rows: [{key, rule, row, nearest}]} the first that wait
  *   rehearsal facts of loop/loop.h, or absent
  *   examples  [{key, row, nearest: {key, rouge_l, row}}] machine-made rows, at random
- *   fallen    [{step, rule, n, examples: [{key, row | base64}]}]
+ *   fallen    [{step, rule, n, examples: [{key, row | base64 | begins, bytes}]}]; begins: the
+ *             first bytes of a row too long to repeat here
  *   columns   [{name, type}]
  *   files     [{path, bytes, rows}]
  */

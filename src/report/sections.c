@@ -1,8 +1,11 @@
 #include "report/sections.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "report/html.h"
+
+#define LOSSES_OPEN 6 /* reasons of a step in the flow; the others unfold */
 
 static double num(yyjson_val *v, const char *path)
 {
@@ -13,11 +16,6 @@ static double num(yyjson_val *v, const char *path)
 static void heading(struct oc_buf *b, const char *id, const char *text)
 {
 	oc_buf_printf(b, "<h2 id=\"%s\">%s</h2>\n", id, text);
-}
-
-static void not_measured(struct oc_buf *b, const char *why)
-{
-	oc_buf_printf(b, "<p class=\"soft\">Not measured: %s</p>\n", why);
 }
 
 /* The command that prints the rows behind a number. */
@@ -45,9 +43,9 @@ bool oc_section_has_fallen(yyjson_val *facts, struct oc_str step, struct oc_str 
 }
 
 static void loss(struct oc_buf *b, yyjson_val *facts, struct oc_str step, struct oc_str rule,
-                 double n, bool first)
+                 double n)
 {
-	oc_buf_puts(b, first ? "" : "<br>");
+	oc_buf_puts(b, "<div>");
 	if (oc_section_has_fallen(facts, step, rule)) {
 		oc_buf_puts(b, "<a href=\"#fell-");
 		oc_html_id(b, step, rule);
@@ -60,32 +58,59 @@ static void loss(struct oc_buf *b, yyjson_val *facts, struct oc_str step, struct
 	oc_html_count(b, n);
 	oc_buf_putc(b, ' ');
 	oc_html_text(b, rule);
-	oc_buf_puts(b, "</a>");
+	oc_buf_puts(b, "</a></div>");
 }
 
-/* Every loss of a step, with a link to rows that fell there. */
+static int by_n(const void *a, const void *b)
+{
+	yyjson_val *const *x = a, *const *y = b;
+	double p = num(*x, "n"), q = num(*y, "n");
+	struct oc_str r = oc_json_get_str(*x, "rule"), s = oc_json_get_str(*y, "rule");
+
+	return p != q ? (p < q ? 1 : -1) : oc_str_cmp(r, s);
+}
+
+/* Every rule of a step at which rows fell, most rows first, with a link to some of them. */
+static void fell(struct oc_buf *b, yyjson_val *facts, yyjson_val *list)
+{
+	size_t i, n = yyjson_arr_size(list), open = n > LOSSES_OPEN + 1 ? LOSSES_OPEN : n;
+	yyjson_val *rule, **order = oc_alloc((n + 1) * sizeof(yyjson_val *));
+	double more = 0;
+
+	yyjson_arr_foreach(list, i, n, rule)
+	{
+		order[i] = rule;
+	}
+	qsort(order, n, sizeof *order, by_n);
+	for (i = open; i < n; i++)
+		more += num(order[i], "n");
+	for (i = 0; i < n; i++) {
+		if (i == open) {
+			oc_buf_printf(b, "<details><summary>%zu more reasons, ", n - open);
+			oc_html_count(b, more);
+			oc_buf_puts(b, " rows</summary>");
+		}
+		loss(b, facts, oc_json_get_str(order[i], "step"), oc_json_get_str(order[i], "rule"),
+		     num(order[i], "n"));
+	}
+	oc_buf_puts(b, n > open ? "</details>" : "");
+	free(order);
+}
+
 static void losses(struct oc_buf *b, yyjson_val *facts, yyjson_val *step)
 {
-	yyjson_val *rule, *left = oc_json_get(step, "left");
-	size_t i, n;
+	static const char *const notes[] = {"undecided", "changed", "flagged"};
+	yyjson_val *left = oc_json_get(step, "left");
 
-	yyjson_arr_foreach(oc_json_get(step, "fell"), i, n, rule)
-	{
-		loss(b, facts, oc_json_get_str(rule, "step"), oc_json_get_str(rule, "rule"),
-		     num(rule, "n"), i == 0);
-	}
+	fell(b, facts, oc_json_get(step, "fell"));
 	if (num(left, "n") > 0)
 		loss(b, facts, oc_json_get_str(step, "name"), oc_json_get_str(left, "to"),
-		     num(left, "n"), n == 0);
-	bool first = n == 0 && !(num(left, "n") > 0);
-	const char *const notes[] = {"undecided", "changed", "flagged"};
+		     num(left, "n"));
 	for (size_t k = 0; k < 3; k++)
 		if (num(step, notes[k]) > 0) {
-			oc_buf_puts(b,
-			            first ? "<span class=\"soft\">" : "<br><span class=\"soft\">");
+			oc_buf_puts(b, "<div class=\"soft\">");
 			oc_html_count(b, num(step, notes[k]));
-			oc_buf_printf(b, " %s</span>", notes[k]);
-			first = false;
+			oc_buf_printf(b, " %s</div>", notes[k]);
 		}
 }
 
@@ -97,9 +122,9 @@ void oc_section_flow(struct oc_buf *b, yyjson_val *facts)
 	yyjson_val *step;
 
 	heading(b, "flow", "What happened to every row");
-	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>step</th><th class=\"n\">came</th>"
-	               "<th class=\"n\">go on</th><th class=\"flow\"></th><th>fell or left "
-	               "here</th></tr>\n");
+	oc_buf_puts(b, "<div class=\"wide\"><table class=\"full steps\"><tr><th>step</th>"
+	               "<th class=\"n\">read or made</th><th class=\"n\">go on</th>"
+	               "<th class=\"flow\"></th><th>fell or left here</th></tr>\n");
 	yyjson_arr_foreach(oc_json_get(facts, "steps"), i, n, step)
 	{
 		oc_buf_puts(b, "<tr><td>");
@@ -193,6 +218,11 @@ void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
 		               "real rows.</p>\n");
 		return;
 	}
+	if (!(num(holdout, "real_rows") > 0)) {
+		oc_buf_puts(b, "No row is known to be real, so none could be held out, and nothing "
+		               "here can be compared with unseen real rows.</p>\n");
+		return;
+	}
 	oc_html_count(b, num(holdout, "rows"));
 	oc_buf_puts(b, " of ");
 	oc_html_count(b, num(holdout, "real_rows"));
@@ -204,10 +234,10 @@ void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
 	               "seen them.");
 	if (oc_json_get_bool(holdout, "few", false))
 		oc_buf_puts(b, " <strong>Too few held-out rows to tell</strong>: below 200 units "
-		               "no comparison "
-		               "with them means much.");
+		               "no comparison with them means much.");
 	oc_buf_puts(b, "</p>\n");
-	show_hint(b, facts, "--test");
+	if (num(facts, "rows.test") > 0)
+		show_hint(b, facts, "--test");
 }
 
 /* ------------------------------------------------------------------- lengths */
@@ -249,7 +279,8 @@ void oc_section_lengths(struct oc_buf *b, yyjson_val *facts)
 		}
 	}
 	if (first >= last) {
-		not_measured(b, "there are too few rows, or they are all of one length.");
+		oc_buf_puts(b, "<p class=\"soft\">Nothing to compare: there are too few rows, or "
+		               "all are about as long.</p>\n");
 		return;
 	}
 	for (size_t g = 0; g < 4; g++) {
@@ -264,9 +295,10 @@ void oc_section_lengths(struct oc_buf *b, yyjson_val *facts)
 		ticks[i - first] = names[i];
 	oc_html_lines(b, "Share of rows by length", "words in the row (start of each bin)",
 	              "% of the group", ticks, series, series_n);
-	oc_buf_puts(b, "<p class=\"soft\">The held-out line is the reference: two samples of real "
-	               "rows differ by "
-	               "as much as it differs from the train line.</p>\n");
+	if (total[0] > 0 && total[1] > 0)
+		oc_buf_puts(b, "<p class=\"soft\">The held-out line is the reference: two samples "
+		               "of real rows differ by as much as it differs from the train "
+		               "line.</p>\n");
 }
 
 /* ---------------------------------------------------------------------- cost */
@@ -296,12 +328,6 @@ void oc_section_cost(struct oc_buf *b, yyjson_val *facts)
 	size_t i, n;
 
 	heading(b, "cost", "What it cost");
-	if (!(num(facts, "spend.sent") + num(facts, "spend.cached") > 0)) {
-		oc_buf_puts(b, "<p>No model was asked. The run took ");
-		oc_html_num(b, seconds);
-		oc_buf_puts(b, " seconds.</p>\n");
-		return;
-	}
 	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, v)
 	{
 		right += num(v, "sums.right.n");
@@ -429,179 +455,8 @@ void oc_section_recipes(struct oc_buf *b, yyjson_val *facts)
 	size_t i, n;
 
 	heading(b, "recipes", "What the model was asked for, and what it gave");
-	if (!yyjson_obj_size(oc_json_get(facts, "recipes")))
-		oc_buf_puts(b, "<p class=\"soft\">This plan generates nothing.</p>\n");
 	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, v)
 	{
 		recipe(b, oc_json_str(key), v);
 	}
-}
-
-static void card(struct oc_buf *b, const char *title, struct oc_str key, yyjson_val *row)
-{
-	oc_buf_printf(b, "<div class=\"card\"><h3>%s ", title);
-	oc_html_text(b, key);
-	oc_buf_puts(b, "</h3>");
-	oc_html_row(b, row);
-	oc_buf_puts(b, "</div>");
-}
-
-/* A row beside the nearest real one. */
-static void beside(struct oc_buf *b, const char *title, yyjson_val *e)
-{
-	yyjson_val *near = oc_json_get(e, "nearest");
-	char label[48];
-
-	oc_buf_puts(b, "<div class=\"pair\">");
-	card(b, title, oc_json_get_str(e, "key"), oc_json_get(e, "row"));
-	if (near) {
-		snprintf(label, sizeof label, "nearest real, ROUGE-L %.2f:", num(near, "rouge_l"));
-		card(b, label, oc_json_get_str(near, "key"), oc_json_get(near, "row"));
-	}
-	oc_buf_puts(b, "</div>\n");
-}
-
-/* -------------------------------------------------------------------- people */
-
-#define PAIRS_OPEN 6 /* shown; the others unfold */
-
-static void pairs(struct oc_buf *b, const char *title, yyjson_val *rows)
-{
-	size_t i, n;
-	yyjson_val *e;
-
-	yyjson_arr_foreach(rows, i, n, e)
-	{
-		if (i == PAIRS_OPEN)
-			oc_buf_printf(b, "<details><summary>%zu more</summary>\n", n - i);
-		beside(b, title, e);
-	}
-	if (n > PAIRS_OPEN)
-		oc_buf_puts(b, "</details>\n");
-}
-
-void oc_section_people(struct oc_buf *b, yyjson_val *facts)
-{
-	double seen = num(facts, "review.seen");
-
-	heading(b, "people", "What people saw");
-	if (!(seen > 0)) {
-		oc_buf_puts(b, "<p>Nobody has reviewed rows of this run; ");
-		oc_html_count(b, num(facts, "review.waiting"));
-		oc_buf_puts(b, " wait.</p>\n");
-		pairs(b, "waits:", oc_json_path(facts, OC_LIT("review.rows")));
-		return;
-	}
-	oc_buf_puts(b, "<p>People saw ");
-	oc_html_count(b, seen);
-	oc_buf_puts(b, " rows and rejected or edited ");
-	oc_html_count(b, num(facts, "review.defects"));
-	oc_buf_printf(b,
-	              ": a defect rate of %.1f %% (95 %% interval %.1f to %.1f, Clopper-Pearson). ",
-	              100 * num(facts, "review.defects") / seen, 100 * num(facts, "review.low"),
-	              100 * num(facts, "review.high"));
-	oc_html_count(b, num(facts, "review.waiting"));
-	oc_buf_puts(b, " wait.</p>\n");
-	pairs(b, "waits:", oc_json_path(facts, OC_LIT("review.rows")));
-}
-
-/* --------------------------------------------------- examples, what fell, sources */
-
-void oc_section_examples(struct oc_buf *b, yyjson_val *facts)
-{
-	size_t n = yyjson_arr_size(oc_json_get(facts, "examples"));
-
-	heading(b, "examples", "Machine-made rows beside the nearest real one");
-	if (!n)
-		oc_buf_puts(b,
-		            "<p class=\"soft\">No machine-made row is in the train split.</p>\n");
-	pairs(b, "made", oc_json_get(facts, "examples"));
-	if (n) {
-		oc_buf_puts(b, "<p class=\"soft\">A row's whole life: <code>outcross why ");
-		oc_html_text(b, oc_json_get_str(facts, "folder"));
-		oc_buf_puts(b, " ROW</code>.</p>\n");
-	}
-}
-
-void oc_section_fallen(struct oc_buf *b, yyjson_val *facts)
-{
-	size_t i, n, k, m;
-	yyjson_val *f, *e;
-
-	heading(b, "fallen", "Rows that fell, by reason");
-	if (!yyjson_arr_size(oc_json_get(facts, "fallen")))
-		oc_buf_puts(b, "<p class=\"soft\">None.</p>\n");
-	yyjson_arr_foreach(oc_json_get(facts, "fallen"), i, n, f)
-	{
-		struct oc_str step = oc_json_get_str(f, "step"), rule = oc_json_get_str(f, "rule");
-		oc_buf_puts(b, "<details id=\"fell-");
-		oc_html_id(b, step, rule);
-		oc_buf_puts(b, "\"><summary>");
-		oc_html_text(b, step);
-		oc_buf_puts(b, ": ");
-		oc_html_text(b, rule);
-		oc_buf_puts(b, ", ");
-		oc_html_count(b, num(f, "n"));
-		oc_buf_puts(b, num(f, "n") == 1 ? " row" : " rows");
-		oc_buf_puts(b, "</summary><div class=\"pair\">");
-		yyjson_arr_foreach(oc_json_get(f, "examples"), k, m, e)
-		{
-			yyjson_val *row = oc_json_get(e, "row");
-			card(b, "", oc_json_get_str(e, "key"),
-			     row ? row : oc_json_get(e, "base64"));
-		}
-		oc_buf_puts(b, "</div><p class=\"soft\">All of them: <code>outcross show ");
-		oc_html_text(b, oc_json_get_str(facts, "folder"));
-		if (oc_str_is(rule, "unused")) {
-			oc_buf_puts(b, " --unused --source ");
-			oc_html_text(b, step);
-		} else {
-			oc_buf_puts(b, " --rejected --step ");
-			oc_html_text(b, step);
-			oc_buf_puts(b, " --reason ");
-			oc_html_text(b, rule);
-		}
-		oc_buf_puts(b, "</code></p></details>\n");
-	}
-}
-
-void oc_section_sources(struct oc_buf *b, yyjson_val *facts)
-{
-	static const char *const columns[] = {"name",    "type",      "origin",
-	                                      "license", "collected", "attest"};
-	size_t i, n, k, m;
-	yyjson_val *s, *file;
-
-	heading(b, "sources", "Sources and licences");
-	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>source</th><th>type</th><th>origin</th>"
-	               "<th>licence</th><th>collected</th><th>attested by</th><th>files</th></tr>");
-	yyjson_arr_foreach(oc_json_get(facts, "sources"), i, n, s)
-	{
-		oc_buf_puts(b, "<tr>");
-		for (size_t c = 0; c < sizeof columns / sizeof columns[0]; c++) {
-			oc_buf_puts(b, "<td>");
-			oc_html_text(b, oc_json_get_str(s, columns[c]));
-			if (c == 2 && oc_json_get_str(s, "origin_why").len) {
-				oc_buf_puts(b, "<br><span class=\"soft\">");
-				oc_html_text(b, oc_json_get_str(s, "origin_why"));
-				oc_buf_puts(b, "</span>");
-			}
-			oc_buf_puts(b, "</td>");
-		}
-		oc_buf_puts(b, "<td>");
-		yyjson_arr_foreach(oc_json_get(s, "files"), k, m, file)
-		{
-			oc_html_text(b, oc_json_get_str(file, "file"));
-			oc_buf_puts(b, ", ");
-			oc_html_count(b, num(file, "rows"));
-			oc_buf_puts(b, " rows<br><code class=\"soft\">");
-			oc_html_text(b, oc_json_get_str(file, "hash"));
-			oc_buf_puts(b, "</code><br>");
-		}
-		oc_buf_puts(b, "</td></tr>");
-	}
-	oc_buf_puts(b, "</table></div>\n<p class=\"soft\">The same figures as JSON: "
-	               "<code>report.json</code>. The "
-	               "resolved plan: <code>plan.lock.yaml</code>. The data set card: "
-	               "<code>out/README.md</code>.</p>\n");
 }

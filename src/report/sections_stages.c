@@ -192,7 +192,7 @@ static void bars_draw(struct oc_buf *b, const struct bars *bars, yyjson_val *edg
                       struct oc_str unit)
 {
 	double dx = width / bars->n, bar = dx * 0.86 / bars->series_n;
-	unsigned every = 1 + bars->n / 8;
+	unsigned every = bars->n <= 8 ? 1 : bars->n <= 16 ? 2 : bars->n <= 40 ? 5 : 10;
 
 	for (int i = 0; i <= 4; i++) {
 		double y = top + height - height * i / 4;
@@ -424,18 +424,16 @@ void oc_section_stages(struct oc_buf *b, yyjson_val *facts)
 	size_t i, n, k, m;
 
 	oc_buf_puts(b, "<h2 id=\"stages\">What the stages measured</h2>\n");
-	if (!yyjson_arr_size(stages)) {
-		oc_buf_puts(b, "<p class=\"soft\">No stage of this plan measured anything over all "
-		               "rows.</p>\n");
-		return;
-	}
 	oc_buf_puts(b, "<nav>");
 	yyjson_arr_foreach(stages, i, n, s)
 	{
 		if (first_of(stages, oc_json_get_str(s, "step")) == i)
 			oc_section_link_stage(b, facts, oc_json_get_str(s, "step"));
 	}
-	oc_buf_puts(b, "</nav>\n");
+	oc_buf_puts(b, "</nav>\n<p class=\"soft\">Rows are named SOURCE:NUMBER. A row's "
+	               "whole life, with the row it repeats or copies: <code>outcross why ");
+	text(b, facts, "folder");
+	oc_buf_puts(b, " ROW</code>.</p>\n");
 	yyjson_arr_foreach(stages, i, n, s)
 	{
 		struct oc_str step = oc_json_get_str(s, "step");

@@ -220,8 +220,8 @@ void oc_kept_write(const struct oc_kept *k, const char *step, struct oc_buf *out
 	for (unsigned i = 0; i < s->group_n; i++)
 		order[i] = &s->groups[i];
 	qsort(order, s->group_n, sizeof *order, by_name);
-	oc_buf_puts(out, ",\"kept\":[{\"title\":\"The same scores over the rows that are kept, and "
-	                 "the share beyond the threshold\","
+	oc_buf_puts(out, ",\"kept\":[{\"title\":\"The same scores over the rows that are kept "
+	                 "(beyond: flagged or cut)\","
 	                 "\"columns\":[{\"name\":\"rows\",\"unit\":\"\"},{\"name\":\"kept\","
 	                 "\"unit\":\"rows\"}");
 	for (unsigned i = 0; i < shown; i++) {

@@ -4,11 +4,13 @@
 #include <stdlib.h>
 
 #include "data/facts.h"
+#include "report/html.h"
 #include "text/utf8.h"
 
 #define HISTOGRAMS 4    /* of a stage: the rules at which most rows fell */
 #define GROUPS     20   /* lines of a table */
-#define UNEVEN     1.25 /* a group that falls so much more often than all is named */
+#define UNEVEN     1.25 /* a group that falls so much more often than all is flagged */
+#define NAMED      5    /* of them in warnings */
 
 /* ----------------------------------------------------------------- counting */
 
@@ -212,29 +214,40 @@ static unsigned gather(const struct oc_run *run, unsigned from, unsigned to,
 	return n;
 }
 
-/* Reject rates by group, those far above the rate of all named in a warning. */
+static bool is_uneven(const struct group *g, double rate)
+{
+	double low, high;
+
+	oc_wilson(g->fell, g->came, &low, &high);
+	return share(g->fell, g->came) > UNEVEN * rate && low > rate;
+}
+
+/* Reject rates by group, the highest first, those far above the rate of all flagged and the first
+ * of these named in a warning. Groups of which nothing fell are counted, not listed. */
 static void groups(struct oc_facts *f, const struct oc_run *run, unsigned from, unsigned to)
 {
-	static const struct oc_fact_column columns[] = {{"value", NULL},
-	                                                {"came", "rows"},
-	                                                {"fell", "rows"},
-	                                                {"rate", "share"},
-	                                                {"from", "share"},
-	                                                {"to (95 %)", "share"},
-	                                                {"of the rate of all", "times"}};
+	static const struct oc_fact_column columns[] = {
+		{"value", NULL},        {"came", "rows"},  {"fell", "rows"},
+		{"rate", "share"},      {"from", "share"}, {"to (95 %)", "share"},
+		{"ratio to all", NULL}, {"", NULL}};
 	struct group list[OC_TALLY_GROUPS + 1], all;
 	struct oc_str field = group_field(run->plan);
-	unsigned n = gather(run, from, to, list, &all);
+	unsigned n = gather(run, from, to, list, &all), listed = 0, named = 0;
 	double rate = share(all.fell, all.came), low, high;
-	char title[120];
+	char title[200], left[64] = "";
 
 	if (n < 2 || !all.fell)
 		return;
-	snprintf(title, sizeof title, "Reject rates by %.*s%s", OC_ARG(field),
-	         n > GROUPS ? ", the highest" : "");
-	oc_facts_table(f, title, columns, 7);
-	for (unsigned i = 0; i < n && i < GROUPS; i++) {
+	while (listed < n && listed < GROUPS && list[listed].fell)
+		listed++;
+	if (listed < n)
+		snprintf(left, sizeof left, "; %u more, %s", n - listed,
+		         list[listed].fell ? "with lower rates" : "of which nothing fell");
+	snprintf(title, sizeof title, "Reject rates by %.*s%s", OC_ARG(field), left);
+	oc_facts_table(f, title, columns, 8);
+	for (unsigned i = 0; i < listed; i++) {
 		double own = share(list[i].fell, list[i].came);
+		bool uneven = is_uneven(&list[i], rate);
 		oc_wilson(list[i].fell, list[i].came, &low, &high);
 		oc_facts_cell(f, oc_str(list[i].name));
 		oc_facts_num(f, (double)list[i].came);
@@ -243,20 +256,19 @@ static void groups(struct oc_facts *f, const struct oc_run *run, unsigned from, 
 		oc_facts_num(f, low);
 		oc_facts_num(f, high);
 		oc_facts_num(f, own / rate);
-	}
-	for (unsigned i = 0, named = 0; i < n && named < 5; i++) {
-		double own = share(list[i].fell, list[i].came);
-		oc_wilson(list[i].fell, list[i].came, &low, &high);
-		if (!(own > UNEVEN * rate) || !(low > rate))
+		oc_facts_cell(f, uneven ? OC_LIT("above 1.25") : OC_LIT(""));
+		if (!uneven || ++named > NAMED)
 			continue;
-		named++;
 		oc_facts_warn(
 			f,
-			"%.*s = %s falls %.2f times as often as all rows: %.1f %% (95 %%: %.1f "
-			"to %.1f) against %.1f %%.",
+			"%.*s = %s falls %.2f times as often as all rows: %.3g %% (95 %%: %.3g "
+			"to %.3g) against %.3g %%.",
 			OC_ARG(field), list[i].name, own / rate, 100 * own, 100 * low, 100 * high,
 			100 * rate);
 	}
+	if (named > NAMED)
+		oc_facts_warn(f, "So do %u more values of %.*s, flagged in the table.",
+		              named - NAMED, OC_ARG(field));
 }
 
 /* --------------------------------------------------------------- histograms */
@@ -265,6 +277,7 @@ struct rule_scores {
 	const char *rule;
 	double threshold;
 	uint64_t fell, bins[OC_TALLY_BINS + 1];
+	bool others; /* rows that did not fall were given a score, too */
 };
 
 static int by_fell(const void *a, const void *b)
@@ -272,6 +285,16 @@ static int by_fell(const void *a, const void *b)
 	const struct rule_scores *x = a, *y = b;
 
 	return x->fell != y->fell ? (x->fell < y->fell ? 1 : -1) : strcmp(x->rule, y->rule);
+}
+
+/* One bar alone has no shape to look at. */
+static bool has_shape(const struct rule_scores *r)
+{
+	unsigned filled = 0;
+
+	for (unsigned i = 0; i <= OC_TALLY_BINS; i++)
+		filled += r->bins[i] > 0;
+	return r->threshold > 0 && r->fell && filled > 1;
 }
 
 static void histograms(struct oc_facts *f, const struct oc_tally *t, const char *step)
@@ -293,21 +316,22 @@ static void histograms(struct oc_facts *f, const struct oc_tally *t, const char 
 			list[k].fell += l->result == OC_DROP ? l->n : 0;
 			continue;
 		}
+		list[k].others |= l->result != OC_DROP;
 		list[k].threshold = l->threshold;
 		for (unsigned bin = 0; bin <= OC_TALLY_BINS; bin++)
 			list[k].bins[bin] += l->bins[bin];
 	}
 	qsort(list, n, sizeof *list, by_fell);
 	for (unsigned k = 0, shown = 0; k < n && shown < HISTOGRAMS; k++) {
-		if (!(list[k].threshold > 0) || !list[k].fell)
+		if (!has_shape(&list[k]))
 			continue;
 		for (unsigned e = 0; e <= OC_TALLY_BINS + 1; e++)
 			edges[e] = 2 * list[k].threshold * e / OC_TALLY_BINS;
 		char title[160];
-		snprintf(title, sizeof title, "Scores of %.80s (last bar: that and beyond)",
-		         list[k].rule);
-		oc_facts_histogram(f, title, "", "rows judged", edges, list[k].bins,
-		                   OC_TALLY_BINS + 1);
+		snprintf(title, sizeof title, "Scores of %.80s%s", list[k].rule,
+		         list[k].bins[OC_TALLY_BINS] ? " (last bar: that and beyond)" : "");
+		oc_facts_histogram(f, title, "", list[k].others ? "rows judged" : "rows that fell",
+		                   edges, list[k].bins, OC_TALLY_BINS + 1);
 		oc_facts_threshold(f, list[k].threshold);
 		shown++;
 	}
@@ -315,21 +339,6 @@ static void histograms(struct oc_facts *f, const struct oc_tally *t, const char 
 }
 
 /* -------------------------------------------------------------------- facts */
-
-/* 12,345 */
-static const char *commas(uint64_t n, char out[32])
-{
-	char digits[24];
-	int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)n), at = 0;
-
-	for (int i = 0; i < len; i++) {
-		if (i && (len - i) % 3 == 0)
-			out[at++] = ',';
-		out[at++] = digits[i];
-	}
-	out[at] = 0;
-	return out;
-}
 
 static void open_object(struct oc_buf *b, const char **sep, const char *step, const char *part)
 {
@@ -350,40 +359,56 @@ static void close_object(struct oc_buf *b, struct oc_facts *f)
 	b->p[at] = ',';
 }
 
-void oc_losses_write(const struct oc_run *run, struct oc_buf *b, const char **sep)
+/* A lead needs text. */
+static void what_fell(struct oc_facts *f, uint64_t fell, uint64_t came)
 {
-	const struct oc_plan *p = run->plan;
-	struct group list[OC_TALLY_GROUPS + 1], all;
+	struct oc_buf text = {0};
 
-	for (unsigned i = 0; i < step_count(p); i++) {
-		const struct oc_plan_step *s = step_at(p, i);
-		uint64_t fell = fell_at(&run->tally, s->name), came = came_to(run, i);
-		struct oc_facts f = {0};
-		char here[32], of[32];
-		if (!fell)
-			continue;
-		open_object(b, sep, s->name, s->part);
-		oc_facts_title(&f, "What fell");
-		oc_facts_lead(&f, "%s of the %s rows that came fell here, %.1f %%.",
-		              commas(fell, here), commas(came, of),
-		              came ? 100 * (double)fell / (double)came : 0);
-		groups(&f, run, i, i + 1);
-		rules(&f, &run->tally, s->name, came);
-		also(&f, run, s->name);
+	oc_html_count(&text, (double)fell);
+	oc_buf_puts(&text, " of the ");
+	oc_html_count(&text, (double)came);
+	oc_buf_puts(&text, " rows that came fell here, ");
+	oc_html_num(&text, came ? 100 * (double)fell / (double)came : 0);
+	oc_facts_lead(f, "%s %%.", oc_buf_cstr(&text));
+	oc_buf_fini(&text);
+}
+
+void oc_losses_write_step(const struct oc_run *run, unsigned step, bool scores, struct oc_buf *b,
+                          const char **sep)
+{
+	const struct oc_plan_step *s = step_at(run->plan, step);
+	uint64_t fell = fell_at(&run->tally, s->name), came = came_to(run, step);
+	struct oc_facts f = {0};
+
+	if (!fell)
+		return;
+	open_object(b, sep, s->name, s->part);
+	oc_facts_title(&f, "What fell");
+	what_fell(&f, fell, came);
+	rules(&f, &run->tally, s->name, came);
+	also(&f, run, s->name);
+	groups(&f, run, step, step + 1);
+	if (scores)
 		histograms(&f, &run->tally, s->name);
-		close_object(b, &f);
-	}
-	if (gather(run, 0, step_count(p), list, &all) > 1) {
-		struct oc_str field = group_field(p);
-		struct oc_facts f = {0};
-		open_object(b, sep, "all stages", "report");
-		oc_facts_title(&f, "Whom the stages let fall");
-		oc_facts_lead(
-			&f,
-			"By the values of %.*s, over all stages together. A filter that drops "
-			"one group more than the others changes who is in the set.",
-			OC_ARG(field));
-		groups(&f, run, 0, step_count(p));
-		close_object(b, &f);
-	}
+	close_object(b, &f);
+}
+
+void oc_losses_write_all(const struct oc_run *run, struct oc_buf *b, const char **sep)
+{
+	struct group list[OC_TALLY_GROUPS + 1], all;
+	struct oc_facts f = {0};
+	unsigned losing = 0;
+
+	for (unsigned i = 0; i < step_count(run->plan); i++)
+		losing += fell_at(&run->tally, step_at(run->plan, i)->name) > 0;
+	if (losing < 2 || gather(run, 0, step_count(run->plan), list, &all) < 2)
+		return;
+	open_object(b, sep, "all stages", "report");
+	oc_facts_title(&f, "Whom the stages let fall");
+	oc_facts_lead(&f,
+	              "By the values of %.*s, over all stages together. A filter that drops one "
+	              "group more than the others changes who is in the set.",
+	              OC_ARG(group_field(run->plan)));
+	groups(&f, run, 0, step_count(run->plan));
+	close_object(b, &f);
 }

@@ -13,9 +13,13 @@ void oc_losses_look(const struct oc_run *run, struct oc_row *row);
 /* A row that leaves a pass with these steps; `first`: it is the first pass with stages. */
 void oc_losses_count(struct oc_run *run, struct oc_row *row, const struct oc_step_run *steps,
                      unsigned step_n, bool first);
-/* Appends {step, part, ...} for every stage at which rows fell by a score or a sample, comma before
- * each but the first (`*sep`). */
-void oc_losses_write(const struct oc_run *run, struct oc_buf *b, const char **sep);
+/* Appends `*sep` and {step, part, ...facts} for a step (its number among verify and curate) at
+ * which rows fell, or nothing; scores: with their histograms. */
+void oc_losses_write_step(const struct oc_run *run, unsigned step, bool scores, struct oc_buf *b,
+                          const char **sep);
+/* The same for all steps together, where rows fell at two or more and there are groups to compare.
+ */
+void oc_losses_write_all(const struct oc_run *run, struct oc_buf *b, const char **sep);
 
 /* Wilson's score interval at 95 % of k in n; n = 0: [0, 1]. Wilson, JASA 22, 1927. */
 void oc_wilson(uint64_t k, uint64_t n, double *low, double *high);

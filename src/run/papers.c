@@ -9,15 +9,16 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "pipe/zframes.h"
-#include "run/losses.h"
 #include "run/nearest.h"
 #include "run/people.h"
 #include "run/select.h"
 #include "run/stage_facts.h"
 #include "report/report.h"
 #include "stat/interval.h"
+#include "text/utf8.h"
 
 #define FALLEN_EXAMPLES  5
+#define FALLEN_BYTES     16384 /* of an example; of a longer row its beginning */
 #define WAITING_EXAMPLES 60
 
 static unsigned long long u(uint64_t v)
@@ -106,6 +107,23 @@ static void reason(yyjson_val *v, struct oc_str *step_name, struct oc_str *rule)
 	}
 }
 
+/* The row, or what else is left of it. */
+static void example(struct oc_buf *b, yyjson_val *v)
+{
+	const char *kind = oc_json_get(v, "row") ? "row" : "base64";
+	struct oc_buf text = {0};
+
+	oc_json_write(&text, oc_json_get(v, kind));
+	if (text.len <= FALLEN_BYTES) {
+		put_name(b, kind);
+		oc_buf_str(b, oc_buf_view(&text));
+	} else {
+		put_str(b, "begins", oc_utf8_cut(oc_buf_view(&text), FALLEN_BYTES));
+		oc_buf_printf(b, ",\"bytes\":%zu", text.len);
+	}
+	oc_buf_fini(&text);
+}
+
 static int fallen_line(void *user, struct oc_str line, struct oc_err *err)
 {
 	struct fallen *f = user;
@@ -129,9 +147,7 @@ static int fallen_line(void *user, struct oc_str line, struct oc_err *err)
 			struct oc_buf b = {0};
 			oc_buf_puts(&b, "{\"key\":");
 			oc_buf_json(&b, oc_json_get_str(v, "key"));
-			const char *kind = oc_json_get(v, "row") ? "row" : "base64";
-			put_name(&b, kind);
-			oc_json_write(&b, oc_json_get(v, kind));
+			example(&b, v);
 			oc_buf_putc(&b, '}');
 			f->list[i].lines[f->list[i].n - 1] =
 				oc_arena_str(f->arena, oc_buf_view(&b));
@@ -313,16 +329,10 @@ static void sources(struct oc_run *run, struct oc_buf *b)
 	oc_buf_putc(b, ']');
 }
 
-/* What the stages handed over at the ends of their passes, in plan order. */
-static int stages(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
+static int stage_facts(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 {
 	put_name(b, "stages");
-	if (oc_stage_facts_write(run, b, err))
-		return -1;
-	const char *sep = b->p[--b->len - 1] == '[' ? "" : ","; /* what fell goes behind them */
-	oc_losses_write(run, b, &sep);
-	oc_buf_putc(b, ']');
-	return 0;
+	return oc_stage_facts_write(run, b, err);
 }
 
 static void spend(struct oc_run *run, struct oc_buf *b)
@@ -411,23 +421,29 @@ static int review(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 	return waiting(run, b, err);
 }
 
+/* What a reader of the run may want to open. */
 static void files(struct oc_run *run, struct oc_buf *b)
 {
-	char pattern[PATH_MAX];
-	glob_t found = {0};
+	static const char *const patterns[] = {"out/*/*-of-*", "rejected-*", "held-*", "unused-*"};
+	const char *sep = "";
 
 	oc_buf_puts(b, ",\"files\":[");
-	glob(oc_run_path(run, pattern, "out/*/*-of-*"), 0, NULL, &found);
-	for (size_t i = 0; i < found.gl_pathc; i++) {
-		struct stat st;
-		if (stat(found.gl_pathv[i], &st))
-			continue;
-		oc_buf_puts(b, i ? ",{\"path\":" : "{\"path\":");
-		oc_buf_json(b, oc_str(found.gl_pathv[i] + strlen(run->dir) + 1));
-		oc_buf_printf(b, ",\"bytes\":%llu}", u((uint64_t)st.st_size));
+	for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {
+		char pattern[PATH_MAX];
+		glob_t found = {0};
+		glob(oc_run_path(run, pattern, patterns[p]), 0, NULL, &found);
+		for (size_t i = 0; i < found.gl_pathc; i++) {
+			struct stat st;
+			if (stat(found.gl_pathv[i], &st))
+				continue;
+			oc_buf_printf(b, "%s{\"path\":", sep);
+			oc_buf_json(b, oc_str(found.gl_pathv[i] + strlen(run->dir) + 1));
+			oc_buf_printf(b, ",\"bytes\":%llu}", u((uint64_t)st.st_size));
+			sep = ",";
+		}
+		globfree(&found);
 	}
 	oc_buf_putc(b, ']');
-	globfree(&found);
 }
 
 /* The members of what the output pass measured, without the braces. */
@@ -488,7 +504,7 @@ static int gather(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 	put_kept(run, b, "retract", "retract");
 	put_kept(run, b, "columns", "columns");
 	files(run, b);
-	if (rc || measures(run, b, err) || stages(run, b, err) || rehearse(run, b, err) ||
+	if (rc || measures(run, b, err) || stage_facts(run, b, err) || rehearse(run, b, err) ||
 	    review(run, b, err))
 		rc = -1;
 	fallen_write(&fell, b);

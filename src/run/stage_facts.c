@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "data/facts.h"
 #include "report/report.h"
+#include "run/losses.h"
 #include "run/state.h"
 
 /* The object that a stage made (or none), checked, with step and part before it. */
@@ -177,26 +178,56 @@ void oc_stage_facts_join(struct oc_buf *out, struct oc_str facts, struct oc_str 
 	oc_buf_putc(out, '}');
 }
 
+/* Do facts show scores beside a threshold? */
+static bool has_threshold(struct oc_str facts)
+{
+	struct oc_arena *a = oc_arena_new();
+	struct oc_err err = {0};
+	yyjson_val *h;
+	size_t i, n;
+	bool found = false;
+
+	yyjson_arr_foreach(oc_json_get(oc_json_parse(a, facts, &err), "histograms"), i, n, h)
+	{
+		found |= yyjson_is_num(oc_json_get(h, "threshold"));
+	}
+	oc_arena_free(a);
+	return found;
+}
+
+/* What is stored of a step. 1 appended, 0 there is nothing; *scores: it shows some. */
+static int write_step(struct oc_run *run, const char *name, struct oc_buf *out, const char **sep,
+                      bool *scores, struct oc_err *err)
+{
+	struct oc_buf facts = {0}, kept = {0};
+	char key[OC_FACTS_KEY];
+	int rc = oc_rundb_get(run->db, oc_stage_facts_key(key, name), &facts, err);
+
+	*scores = false;
+	if (rc == 1 && (rc = oc_rundb_get(run->db, kept_key(key, name), &kept, err)) >= 0) {
+		oc_buf_puts(out, *sep);
+		*sep = ",";
+		oc_stage_facts_join(out, oc_buf_view(&facts), oc_buf_view(&kept));
+		*scores = has_threshold(oc_buf_view(&facts));
+	}
+	oc_buf_fini(&facts);
+	oc_buf_fini(&kept);
+	return rc;
+}
+
 int oc_stage_facts_write(struct oc_run *run, struct oc_buf *out, struct oc_err *err)
 {
 	const struct oc_plan *p = run->plan;
-	struct oc_buf facts = {0}, kept = {0};
-	char key[OC_FACTS_KEY];
-	const char *sep = "[";
-	int rc = 0;
+	const char *sep = "";
+	bool scores;
 
-	for (unsigned i = 0; rc >= 0 && i < step_count(p); i++) {
-		const char *name = step_at(p, i)->name;
-		facts.len = kept.len = 0;
-		rc = oc_rundb_get(run->db, oc_stage_facts_key(key, name), &facts, err);
-		if (rc == 1 && (rc = oc_rundb_get(run->db, kept_key(key, name), &kept, err)) >= 0) {
-			oc_buf_puts(out, sep);
-			oc_stage_facts_join(out, oc_buf_view(&facts), oc_buf_view(&kept));
-			sep = ",";
-		}
+	oc_buf_putc(out, '[');
+	oc_losses_write_all(run, out, &sep);
+	for (unsigned i = 0; i < step_count(p); i++) {
+		if (write_step(run, step_at(p, i)->name, out, &sep, &scores, err) < 0)
+			return -1;
+		oc_losses_write_step(run, i, !scores, out, &sep);
 	}
-	oc_buf_puts(out, *sep == '[' ? "[]" : "]");
-	oc_buf_fini(&facts);
-	oc_buf_fini(&kept);
-	return rc < 0 ? -1 : 0;
+	oc_buf_putc(out, ']');
+	return 0;
 }

@@ -31,7 +31,8 @@ int oc_stage_facts_store(struct oc_run *run, const struct oc_step_run *steps, un
 /* The rows that are kept, by the verdicts of the plan's steps with facts; in run.db beside them. */
 struct oc_kept *oc_stage_kept_new(const struct oc_run *run);
 int oc_stage_kept_store(struct oc_run *run, const struct oc_kept *kept, struct oc_err *err);
-/* Appends what is stored of the plan's steps, a JSON array in plan order. */
+/* Appends what is stored of the plan's steps, and what fell at them, a JSON array in plan order;
+ * what concerns all of them comes first. */
 int oc_stage_facts_write(struct oc_run *run, struct oc_buf *out, struct oc_err *err);
 /* Appends an object of oc_stage_facts with what is kept. */
 void oc_stage_facts_join(struct oc_buf *out, struct oc_str facts, struct oc_str kept);

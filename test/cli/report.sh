@@ -16,7 +16,7 @@ MORE_SOURCES='web: {type: jsonl, path: hostile.jsonl, origin: synthetic, license
 generated_run 'curate: [{words: {min: 4}}, {hold: {field: answer, equals: "60"}}]
 review: undecided'
 python3 - <<'END'
-import json, re
+import json, os, re
 from html.parser import HTMLParser
 page = open("runs/sums/report.html", encoding="utf-8").read()
 facts = json.load(open("runs/sums/report.json"))
@@ -24,15 +24,15 @@ VOID = {"meta", "br", "img", "hr", "input", "link", "line", "circle", "polyline"
 class Check(HTMLParser):
     def __init__(self):
         super().__init__()
-        self.stack, self.ids, self.hrefs, self.text, self.rows, self.cells = [], [], [], [], [], None
+        self.stack, self.ids, self.hrefs, self.text, self.rows, self.files = [], [], [], [], [], []
     def handle_startendtag(self, tag, attrs): self.attrs(tag, attrs)
     def attrs(self, tag, attrs):
         assert tag not in ("script", "link", "iframe", "object", "embed", "img", "base"), tag
         for k, v in attrs:
             assert not k.startswith("on") and k not in ("src", "srcset", "action", "formaction"), (tag, k)
             if k == "href":
-                assert v.startswith("#"), v
-                self.hrefs.append(v[1:])
+                if v.startswith("#"): self.hrefs.append(v[1:])
+                else: self.files.append(v)
             if k == "id": self.ids.append(v)
             if k == "style": assert "url" not in v, v
     def handle_starttag(self, tag, attrs):
@@ -51,6 +51,8 @@ c.feed(page); c.close()
 assert not c.stack, c.stack
 assert len(set(c.ids)) == len(c.ids), [i for i in c.ids if c.ids.count(i) > 1]
 assert set(c.hrefs) <= set(c.ids), set(c.hrefs) - set(c.ids)
+assert "out/data/train-00000-of-00001.jsonl" in c.files and "report.json" in c.files, c.files
+for f in c.files: assert not f.startswith("/") and os.path.exists("runs/sums/" + f), f
 assert not re.search(r"url\(|@import|https?://", page)
 text = " ".join("".join(c.text).split())
 # Rows' text stays text.
