@@ -413,17 +413,21 @@ uint64_t oc_leg_written(const struct oc_leg_writer *w)
 struct block {
 	uint64_t first, rows; /* row numbers of the leg */
 	uint64_t index, index_sum;
+	bool checked; /* the index is as it was written */
 };
 
-/* A block whose file and index are at hand. */
+#define PART 1024 /* entries of an index that are held, for rows read one after the other */
+
+/* A block whose file is open, and a part of its index: small rows have indexes of their size. */
 struct window {
 	bool open;
 	uint32_t block;
 	int fd;
-	uint64_t *index; /* (rows + 1) */
+	uint64_t *part; /* (part_n) entries from part_at on; room for PART */
+	uint64_t part_at, part_n;
 };
 
-#define WINDOWS 64 /* 4 GiB of rows can be read in any order without loading an index twice */
+#define WINDOWS 128 /* 8 GiB of rows can be read in any order without opening a file twice */
 
 struct oc_leg {
 	char *dir;
@@ -532,7 +536,7 @@ int oc_leg_open(struct oc_leg **out, const char *dir, struct oc_err *err)
 		if (rc)
 			goto fail;
 		leg->blocks[leg->block_n++] =
-			(struct block){leg->rows, t.rows, t.index, t.index_sum};
+			(struct block){leg->rows, t.rows, t.index, t.index_sum, false};
 		leg->rows += t.rows;
 	}
 	*out = leg;
@@ -546,7 +550,7 @@ static void window_close(struct window *w)
 {
 	if (w->open)
 		close(w->fd);
-	free(w->index);
+	free(w->part);
 	*w = (struct window){0};
 }
 
@@ -571,12 +575,47 @@ void oc_leg_mark_test(struct oc_leg *leg, const uint8_t *bits)
 	leg->test = bits;
 }
 
+static int index_check(struct block *b, int fd, const char *path, struct oc_err *err)
+{
+	size_t len = (size_t)b->rows * sizeof(uint64_t);
+
+	if (b->checked)
+		return 0;
+	void *index = oc_alloc(len);
+	int rc = read_at(path, fd, index, len, b->index, err);
+	if (!rc && oc_hash64(index, len, 0) != b->index_sum)
+		rc = damaged(path, "its index was changed", err);
+	free(index);
+	b->checked = !rc;
+	return rc;
+}
+
+/* Entries from..to of a block's index, to - from < PART; entry `rows` is where the rows end. More
+ * of them are read where the last rows were read in order. */
+static const uint64_t *index_get(const struct block *b, struct window *w, uint64_t from,
+                                 uint64_t to, const char *path, struct oc_err *err)
+{
+	uint64_t there = b->rows + 1 - from, n = to - from + 1;
+
+	if (from >= w->part_at && to < w->part_at + w->part_n)
+		return w->part + (from - w->part_at);
+	if (from + 1 == w->part_at + w->part_n || n > 2)
+		n = there < PART ? there : PART;
+	w->part_at = from;
+	w->part_n = 0;
+	if (n == there)
+		w->part[n - 1] = b->index;
+	if (read_at(path, w->fd, w->part, (size_t)(n - (n == there)) * sizeof *w->part,
+	            b->index + from * sizeof *w->part, err))
+		return NULL;
+	w->part_n = n;
+	return w->part;
+}
+
 static struct window *window_open(struct oc_leg *leg, uint32_t block, const char *path,
                                   struct oc_err *err)
 {
-	const struct block *b = &leg->blocks[block];
 	struct window *w = &leg->windows[block % WINDOWS];
-	size_t len = (size_t)b->rows * sizeof *w->index;
 
 	if (w->open && w->block == block)
 		return w;
@@ -588,22 +627,16 @@ static struct window *window_open(struct oc_leg *leg, uint32_t block, const char
 	}
 	w->open = true;
 	w->block = block;
-	w->index = oc_alloc(len + sizeof *w->index);
-	w->index[b->rows] = b->index;
-	if (read_at(path, w->fd, w->index, len, b->index, err)) {
+	if (index_check(&leg->blocks[block], w->fd, path, err)) {
 		window_close(w);
 		return NULL;
 	}
-	if (oc_hash64(w->index, len, 0) != b->index_sum) {
-		damaged(path, "its index was changed", err);
-		window_close(w);
-		return NULL;
-	}
+	w->part = oc_alloc(PART * sizeof *w->part);
 	return w;
 }
 
 /* The block that holds a row, its window open; NULL on error. */
-static const struct block *find_block(struct oc_leg *leg, uint64_t row, const struct window **w,
+static const struct block *find_block(struct oc_leg *leg, uint64_t row, struct window **w,
                                       char path[PATH_MAX], struct oc_err *err)
 {
 	uint32_t low = 0, high = leg->block_n;
@@ -620,19 +653,19 @@ static const struct block *find_block(struct oc_leg *leg, uint64_t row, const st
 	return *w ? &leg->blocks[low] : NULL;
 }
 
-/* Rows from..to-1 of a block, appended to the batch. */
+/* Rows from..to-1 of a block, appended to the batch; `at` = their entries of the index, and one. */
 static int read_rows(const struct oc_leg *leg, const struct block *b, const struct window *w,
-                     uint64_t from, uint64_t to, struct oc_batch *batch, const char *path,
-                     struct oc_err *err)
+                     const uint64_t *at, uint64_t from, uint64_t to, struct oc_batch *batch,
+                     const char *path, struct oc_err *err)
 {
-	size_t len = (size_t)(w->index[to] - w->index[from]);
+	size_t len = (size_t)(at[to - from] - at[0]);
 	char *bytes = oc_arena_alloc(batch->arena, len);
 
-	if (read_at(path, w->fd, bytes, len, w->index[from], err))
+	if (read_at(path, w->fd, bytes, len, at[0], err))
 		return -1;
 	for (uint64_t i = from; i < to; i++) {
-		const char *p = bytes + (w->index[i] - w->index[from]);
-		size_t room = (size_t)(w->index[i + 1] - w->index[i]), body;
+		const char *p = bytes + (at[i - from] - at[0]);
+		size_t room = (size_t)(at[i - from + 1] - at[i - from]), body;
 		struct record head;
 		memcpy(&head, p, sizeof head);
 		body = (size_t)head.meta_len + head.raw_len;
@@ -655,18 +688,22 @@ static int read_rows(const struct oc_leg *leg, const struct block *b, const stru
 int oc_leg_read(struct oc_leg *leg, uint64_t first, struct oc_batch *batch, struct oc_err *err)
 {
 	char path[PATH_MAX];
-	const struct window *w;
+	struct window *w;
 	const struct block *b;
 
 	if (first >= leg->rows)
 		return 0;
 	if (!(b = find_block(leg, first, &w, path, err)))
 		return -1;
-	uint64_t from = first - b->first, to = from + 1;
-	while (to < b->rows && to - from < batch->row_cap &&
-	       w->index[to + 1] - w->index[from] <= OC_BATCH_BYTES)
-		to++;
-	return read_rows(leg, b, w, from, to, batch, path, err);
+	uint64_t from = first - b->first, n = 1;
+	uint64_t most = batch->row_cap < PART - 1 ? batch->row_cap : PART - 1;
+	most = b->rows - from < most ? b->rows - from : most;
+	const uint64_t *at = index_get(b, w, from, from + most, path, err);
+	if (!at)
+		return -1;
+	while (n < most && at[n + 1] - at[0] <= OC_BATCH_BYTES)
+		n++;
+	return read_rows(leg, b, w, at, from, from + n, batch, path, err);
 }
 
 int oc_leg_pick(struct oc_leg *leg, const uint64_t *rows, uint64_t row_n, struct oc_batch *batch,
@@ -674,7 +711,7 @@ int oc_leg_pick(struct oc_leg *leg, const uint64_t *rows, uint64_t row_n, struct
 {
 	char path[PATH_MAX];
 	uint64_t bytes = 0;
-	const struct window *w;
+	struct window *w;
 	const struct block *b;
 
 	*taken = 0;
@@ -682,10 +719,13 @@ int oc_leg_pick(struct oc_leg *leg, const uint64_t *rows, uint64_t row_n, struct
 		if (!(b = find_block(leg, rows[*taken], &w, path, err)))
 			return -1;
 		uint64_t from = rows[*taken] - b->first;
-		bytes += w->index[from + 1] - w->index[from];
+		const uint64_t *at = index_get(b, w, from, from + 1, path, err);
+		if (!at)
+			return -1;
+		bytes += at[1] - at[0];
 		if (batch->row_n && bytes > OC_BATCH_BYTES)
 			break;
-		if (read_rows(leg, b, w, from, from + 1, batch, path, err))
+		if (read_rows(leg, b, w, at, from, from + 1, batch, path, err))
 			return -1;
 		++*taken;
 	}
