@@ -125,6 +125,29 @@ void oc_spill_close(struct oc_spill *s)
 	free(s);
 }
 
+int oc_spill_read(struct oc_spill *s, unsigned stream, uint64_t at, void *p, size_t len,
+                  struct oc_err *err)
+{
+	struct stream *t = &s->streams[stream];
+	char *to = p;
+
+	if (stream_flush(t, err))
+		return -1;
+	while (len) {
+		ssize_t n = pread(t->fd, to, len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return oc_fail_errno(err, t->path, "cannot read");
+		if (n == 0)
+			return oc_fail(err, OC_IO, t->path, "is shorter than what was written");
+		to += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
 uint64_t oc_spill_len(const struct oc_spill *s, unsigned stream)
 {
 	return s->streams[stream].written + s->streams[stream].pending.len;

@@ -15,6 +15,9 @@ int oc_spill_add(struct oc_spill *s, unsigned stream, const void *p, size_t len,
 int oc_spill_flush(struct oc_spill *s, struct oc_err *err);
 void oc_spill_close(struct oc_spill *s); /* removes the files */
 
+/* len bytes of a stream from byte `at` on, all of which must be there. */
+int oc_spill_read(struct oc_spill *s, unsigned stream, uint64_t at, void *p, size_t len,
+                  struct oc_err *err);
 uint64_t oc_spill_len(const struct oc_spill *s, unsigned stream); /* bytes */
 /* A read-only map of a whole stream; unmapped by close. Pages are the kernel's, not counted memory.
  */
