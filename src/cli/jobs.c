@@ -304,7 +304,7 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 		.force = oc_arg_bool(cli, "force"),
 		.dry = mix && oc_arg_bool(cli, "dry-run"),
 		.seed = (uint64_t)oc_arg_num(cli, "seed", 0),
-		.memory = mix ? 0 : (uint64_t)oc_arg_num(cli, "memory", 0),
+		.memory = (uint64_t)oc_arg_num(cli, "memory", 0),
 		.user = &talk,
 		.progress = progress,
 		.facts = facts,

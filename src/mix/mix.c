@@ -1,16 +1,15 @@
 #include "mix/mix.h"
 
+#include <endian.h>
 #include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/rng.h"
-#include "mix/interleave.h"
-#include "mix/shares.h"
-
-#define NO_GROUP UINT32_MAX
+#include "mix/state.h"
 
 const struct oc_option oc_mix_options[] = {
 	{.key = "tokens",
@@ -68,42 +67,6 @@ const struct oc_option oc_mix_options[] = {
 	{.key = NULL},
 };
 
-struct entry {
-	uint32_t group, tokens, times, founder_n;
-};
-
-struct oc_mix {
-	struct oc_arena *arena;
-	struct oc_str *sources;
-	uint32_t source_n;
-	bool by_rows;
-	uint64_t total; /* 0 = all there is */
-	uint64_t repeat, depth_cap, min_founders;
-	double real_floor;
-	uint64_t seed;
-	bool estimated; /* tokens of some row */
-
-	struct oc_share *shares;
-	uint32_t share_n;
-
-	struct oc_mix_group *groups;
-	uint32_t *group_share; /* (group_n) index into shares */
-	uint32_t *group_source;
-	uint32_t group_n, group_cap, last_group;
-
-	struct entry *rows;
-	uint64_t row_n, row_cap;
-	uint64_t *founders; /* hashes, in row order */
-	uint64_t founder_n, founder_cap;
-
-	/* after plan */
-	uint64_t *order; /* row numbers by group, shuffled inside */
-	uint64_t *first; /* (group_n) where a group begins there */
-	uint64_t *want, *given;
-	struct oc_turns turns;
-	struct oc_mix_founders facts;
-};
-
 void oc_largest_remainder(uint64_t total, const double *weights, uint32_t n, uint64_t *out)
 {
 	double sum = 0;
@@ -133,12 +96,14 @@ void oc_largest_remainder(uint64_t total, const double *weights, uint32_t n, uin
 }
 
 int oc_mix_open(struct oc_mix **out, yyjson_val *opts, const struct oc_str *sources,
-                uint32_t source_n, uint64_t seed, struct oc_err *err)
+                uint32_t source_n, const struct oc_env *env, struct oc_err *err)
 {
 	struct oc_mix *m = oc_zalloc(1, sizeof *m);
 	int64_t tokens = oc_json_get_int(opts, "tokens", 0),
 		rows = oc_json_get_int(opts, "rows", 0);
 
+	m->ctx = env->ctx;
+	m->memory = env->memory;
 	m->arena = oc_arena_new();
 	m->sources = oc_arena_alloc(m->arena, (source_n + 1) * sizeof *m->sources);
 	for (uint32_t i = 0; i < source_n; i++)
@@ -150,7 +115,8 @@ int oc_mix_open(struct oc_mix **out, yyjson_val *opts, const struct oc_str *sour
 	m->real_floor = oc_json_get_num(opts, "real_floor", 0);
 	m->depth_cap = (uint64_t)oc_json_get_int(opts, "depth_cap", INT64_MAX);
 	m->min_founders = (uint64_t)oc_json_get_int(opts, "min_founders", 0);
-	m->seed = (uint64_t)oc_json_get_int(opts, "seed", (int64_t)seed);
+	m->seed = (uint64_t)oc_json_get_int(opts, "seed", (int64_t)env->seed);
+	oc_rng_init(&m->rng, m->seed, "mix");
 	if (rows && tokens) {
 		oc_fail(err, OC_PLAN, "mix", "has both `tokens` and `rows`: keep one");
 		goto fail;
@@ -158,6 +124,11 @@ int oc_mix_open(struct oc_mix **out, yyjson_val *opts, const struct oc_str *sour
 	bool up_to = oc_str_is(oc_json_get_str(opts, "mode"), "up_to");
 	if (oc_shares_read(m->arena, oc_json_get(opts, "shares"), up_to, m->sources, source_n,
 	                   &m->shares, &m->share_n, err))
+		goto fail;
+	m->disk = oc_spill_open(m->ctx, env->work_dir, "mix", OC_MIX_STREAMS, m->memory / 2, err);
+	m->draw = oc_sort_new(m->ctx, env->work_dir, sizeof(struct oc_mix_drawn),
+	                      offsetof(struct oc_mix_drawn, tokens), m->memory / 2, err);
+	if (!m->disk || !m->draw)
 		goto fail;
 	*out = m;
 	return 0;
@@ -170,13 +141,17 @@ void oc_mix_close(struct oc_mix *m)
 {
 	if (!m)
 		return;
+	for (uint32_t g = 0; m->windows && g < m->group_n; g++)
+		free(m->windows[g].places);
+	free(m->windows);
+	oc_sort_free(m->draw);
+	oc_spill_close(m->disk);
 	oc_arena_free(m->arena);
 	free(m->groups);
 	free(m->group_share);
 	free(m->group_source);
-	free(m->rows);
-	free(m->founders);
-	free(m->order);
+	free(m->group_most);
+	free(m->took);
 	free(m->first);
 	free(m->want);
 	free(m->given);
@@ -199,10 +174,12 @@ static uint32_t group_of(struct oc_mix *m, const struct oc_pedigree *p)
 		m->groups = oc_realloc(m->groups, m->group_cap * sizeof *m->groups);
 		m->group_share = oc_realloc(m->group_share, m->group_cap * sizeof(uint32_t));
 		m->group_source = oc_realloc(m->group_source, m->group_cap * sizeof(uint32_t));
+		m->group_most = oc_realloc(m->group_most, m->group_cap * sizeof(uint32_t));
 	}
 	uint32_t i = m->group_n++;
 	uint32_t depth = p->origin == OC_SYNTHETIC ? p->depth : 0;
 	m->group_source[i] = p->source;
+	m->group_most[i] = 0;
 	m->group_share[i] = oc_share_find(m->shares, m->share_n, p->source, p->origin, depth);
 	m->groups[i] = (struct oc_mix_group){
 		.source = p->source < m->source_n ? m->sources[p->source] : (struct oc_str){"", 0},
@@ -213,51 +190,70 @@ static uint32_t group_of(struct oc_mix *m, const struct oc_pedigree *p)
 	return m->last_group = i;
 }
 
-static void add_founder(struct oc_mix *m, struct oc_str key)
+static int add_founder(struct oc_mix *m, struct oc_str key, struct oc_err *err)
 {
-	if (m->founder_n == m->founder_cap) {
-		m->founder_cap = m->founder_cap ? m->founder_cap * 2 : 1024;
-		m->founders = oc_realloc(m->founders, m->founder_cap * sizeof *m->founders);
-	}
-	m->founders[m->founder_n++] = oc_hash64(key.p, key.len, 0);
+	uint64_t hash = oc_hash64(key.p, key.len, 0);
+
+	return oc_spill_add(m->disk, OC_MIX_FOUNDERS, &hash, sizeof hash, err);
+}
+
+static int add_founders(struct oc_mix *m, const struct oc_pedigree *p, uint32_t *n,
+                        struct oc_err *err)
+{
+	*n = p->founder_n;
+	for (uint32_t i = 0; i < p->founder_n; i++)
+		if (add_founder(m, p->founders[i], err))
+			return -1;
+	if (p->founder_n || p->origin != OC_REAL)
+		return 0;
+	*n = 1;
+	return add_founder(m, p->key, err);
+}
+
+/* Its place in the shuffle of its group. */
+static int add_drawn(struct oc_mix *m, const struct oc_pedigree *p, uint32_t group, uint32_t tokens,
+                     struct oc_err *err)
+{
+	struct oc_draws draws;
+
+	oc_draws_init(&draws, &m->rng, oc_hash64(p->key.p, p->key.len, 0));
+	uint32_t high = oc_draw_u32(&draws), low = oc_draw_u32(&draws);
+	struct oc_mix_drawn drawn = {.group = htobe32(group),
+	                             .rank = {htobe32(high), htobe32(low)},
+	                             .tokens = tokens,
+	                             .number = m->row_n};
+	return oc_sort_add(m->draw, &drawn, 1, err);
 }
 
 int oc_mix_add(struct oc_mix *m, const struct oc_row *row, uint64_t tokens, struct oc_err *err)
 {
 	const struct oc_pedigree *p = &row->ped;
+	struct oc_mix_row entry = {.group = OC_MIX_NO_GROUP};
 
-	if (m->row_n == m->row_cap) {
-		m->row_cap = m->row_cap ? m->row_cap * 2 : 1024;
-		m->rows = oc_realloc(m->rows, m->row_cap * sizeof *m->rows);
+	if (row->fate == OC_LIVE && !row->test) {
+		if (!tokens) {
+			tokens = (row->raw.len + 3) / 4;
+			m->estimated = true;
+		}
+		if (!tokens || tokens > UINT32_MAX)
+			return oc_fail(err, OC_INPUT, "mix", "row %.*s counts %llu tokens",
+			               OC_ARG(p->key), (unsigned long long)tokens);
+		uint32_t g = entry.group = group_of(m, p);
+		m->groups[g].rows++;
+		m->groups[g].tokens += tokens;
+		if (tokens > m->group_most[g])
+			m->group_most[g] = (uint32_t)tokens;
+		if (add_founders(m, p, &entry.founder_n, err) ||
+		    add_drawn(m, p, g, (uint32_t)tokens, err))
+			return -1;
 	}
-	struct entry *e = &m->rows[m->row_n++];
-	*e = (struct entry){.group = NO_GROUP};
-	if (row->fate != OC_LIVE || row->test)
-		return 0;
-	if (!tokens) {
-		tokens = (row->raw.len + 3) / 4;
-		m->estimated = true;
-	}
-	if (!tokens || tokens > UINT32_MAX)
-		return oc_fail(err, OC_INPUT, "mix", "row %.*s counts %llu tokens", OC_ARG(p->key),
-		               (unsigned long long)tokens);
-	e->group = group_of(m, p);
-	e->tokens = (uint32_t)tokens;
-	m->groups[e->group].rows++;
-	m->groups[e->group].tokens += tokens;
-	e->founder_n = p->founder_n;
-	for (uint32_t i = 0; i < p->founder_n; i++)
-		add_founder(m, p->founders[i]);
-	if (!p->founder_n && p->origin == OC_REAL) {
-		e->founder_n = 1;
-		add_founder(m, p->key);
-	}
-	return 0;
+	m->row_n++;
+	return oc_spill_add(m->disk, OC_MIX_ROWS, &entry, sizeof entry, err);
 }
 
 /* ------------------------------------------------------------------ quotas */
 
-static uint64_t there(const struct oc_mix *m, const struct oc_mix_group *g)
+uint64_t oc_mix_there(const struct oc_mix *m, const struct oc_mix_group *g)
 {
 	return g->too_deep ? 0 : m->by_rows ? g->rows : g->tokens;
 }
@@ -275,7 +271,7 @@ static void split(struct oc_mix *m, uint32_t share, bool real, uint64_t quota)
 
 	for (uint32_t i = 0; i < m->group_n; i++)
 		if (m->group_share[i] == share && (m->groups[i].origin == OC_REAL) == real)
-			weights[i] = (double)there(m, &m->groups[i]);
+			weights[i] = (double)oc_mix_there(m, &m->groups[i]);
 	oc_largest_remainder(quota, weights, m->group_n, part);
 	for (uint32_t i = 0; i < m->group_n; i++)
 		if (weights[i] > 0)
@@ -288,7 +284,7 @@ static void count_shares(struct oc_mix *m)
 {
 	for (uint32_t i = 0; i < m->group_n; i++) {
 		struct oc_share *s = &m->shares[m->group_share[i]];
-		uint64_t n = there(m, &m->groups[i]);
+		uint64_t n = oc_mix_there(m, &m->groups[i]);
 		s->there += n;
 		if (m->groups[i].origin == OC_REAL)
 			s->real_there += n;
@@ -426,141 +422,10 @@ out:
 	return rc;
 }
 
-/* ----------------------------------------------------------------- drawing */
-
-static void shuffle(const struct oc_mix *m, uint32_t g, uint64_t *rows, uint64_t n)
-{
-	const struct oc_mix_group *group = &m->groups[g];
-	struct oc_buf name = {0};
-	struct oc_rng rng;
-	struct oc_draws d;
-
-	oc_buf_printf(&name, "mix/%.*s/%s/%u", OC_ARG(group->source), oc_origin_name(group->origin),
-	              group->depth);
-	oc_rng_init(&rng, m->seed, oc_buf_cstr(&name));
-	oc_draws_init(&d, &rng, 0);
-	for (uint64_t i = n; i > 1; i--) {
-		uint64_t k = oc_draw_below(&d, i), swap = rows[i - 1];
-		rows[i - 1] = rows[k];
-		rows[k] = swap;
-	}
-	oc_buf_fini(&name);
-}
-
-enum rounding { NEAREST, DOWN, UP };
-
-/*
- * Takes rows of a group until `target` is met as nearly as whole rows allow, in the direction
- * given. Returns what the rows taken add up to.
- */
-static uint64_t fill(struct oc_mix *m, uint32_t g, int64_t target, enum rounding round)
-{
-	struct oc_mix_group *group = &m->groups[g];
-	const uint64_t *rows = m->order + m->first[g];
-	uint64_t sum = 0, all = there(m, group) * m->repeat;
-
-	if (group->too_deep || target <= 0)
-		return 0;
-	for (uint64_t k = 0; k < m->repeat * group->rows; k++) {
-		struct entry *e = &m->rows[rows[k % group->rows]];
-		uint64_t cost = m->by_rows ? 1 : e->tokens;
-		uint64_t with = round == DOWN ? 2 * (sum + cost)
-		                : round == UP ? 2 * sum + 1
-		                              : 2 * sum + cost;
-		if (with > 2 * (uint64_t)target && (uint64_t)target < all)
-			break;
-		sum += cost;
-		group->used += e->times == 0;
-		e->times++;
-		group->taken++;
-		group->taken_tokens += e->tokens;
-	}
-	return sum;
-}
-
-static void draw(struct oc_mix *m)
-{
-	uint64_t at = 0;
-
-	m->order = oc_alloc(m->row_n * sizeof *m->order);
-	m->first = oc_zalloc(m->group_n + 1, sizeof *m->first);
-	m->want = oc_zalloc(m->group_n, sizeof *m->want);
-	m->given = oc_zalloc(m->group_n, sizeof *m->given);
-	for (uint32_t g = 0; g < m->group_n; g++) {
-		m->first[g] = at;
-		at += m->groups[g].rows;
-	}
-	for (uint64_t i = 0; i < m->row_n; i++)
-		if (m->rows[i].group != NO_GROUP)
-			m->order[m->first[m->rows[i].group]++] = i;
-	for (uint32_t g = 0; g < m->group_n; g++)
-		m->first[g] -= m->groups[g].rows;
-	for (uint32_t s = 0; s < m->share_n; s++) {
-		int64_t carry = 0; /* a share's groups make up for each other's whole rows */
-		for (uint32_t g = 0; g < m->group_n; g++) {
-			if (m->group_share[g] != s)
-				continue;
-			shuffle(m, g, m->order + m->first[g], m->groups[g].rows);
-			int64_t target = (int64_t)m->groups[g].quota;
-			if (target)
-				target += carry;
-			/* Under a floor, rounding must not take from the real rows. */
-			enum rounding round = m->shares[s].up_to ? DOWN : NEAREST;
-			if (m->real_floor > 0)
-				round = m->groups[g].origin == OC_REAL ? UP : DOWN;
-			carry = target - (int64_t)fill(m, g, target, round);
-		}
-	}
-	for (uint32_t g = 0; g < m->group_n; g++)
-		m->want[g] = m->groups[g].taken;
-	oc_mix_rewind(m);
-}
-
-struct weight {
-	uint64_t founder;
-	double rows;
-};
-
-static int by_founder(const void *a, const void *b)
-{
-	const struct weight *x = a, *y = b;
-	if (x->founder != y->founder)
-		return x->founder < y->founder ? -1 : 1;
-	return (x->rows > y->rows) - (x->rows < y->rows); /* sums in one order */
-}
-
-static void count_founders(struct oc_mix *m)
-{
-	struct weight *w = oc_alloc(m->founder_n * sizeof *w);
-	uint64_t n = 0, at = 0;
-	double sum = 0, squares = 0;
-
-	for (uint64_t i = 0; i < m->row_n; i++) {
-		const struct entry *e = &m->rows[i];
-		for (uint32_t k = 0; k < e->founder_n && e->times; k++)
-			w[n++] = (struct weight){m->founders[at + k],
-			                         (double)e->times / e->founder_n};
-		at += e->founder_n;
-	}
-	qsort(w, n, sizeof *w, by_founder);
-	for (uint64_t i = 0, k; i < n; i = k) {
-		double one = 0;
-		for (k = i; k < n && w[k].founder == w[i].founder; k++)
-			one += w[k].rows;
-		m->facts.distinct++;
-		sum += one;
-		squares += one * one;
-	}
-	m->facts.effective = squares > 0 ? sum * sum / squares : 0;
-	free(w);
-}
-
 int oc_mix_plan(struct oc_mix *m, struct oc_err *err)
 {
-	if (set_quotas(m, err))
+	if (set_quotas(m, err) || oc_mix_draw(m, err))
 		return -1;
-	draw(m);
-	count_founders(m);
 	if (m->facts.distinct < m->min_founders)
 		return oc_fail(err, OC_SHORTAGE, "mix",
 		               "the mix descends from %llu distinct real rows (effectively %.1f), "
@@ -584,30 +449,9 @@ struct oc_mix_founders oc_mix_founders(const struct oc_mix *m)
 	return m->facts;
 }
 
-uint32_t oc_mix_times(const struct oc_mix *m, uint64_t number)
-{
-	return number < m->row_n ? m->rows[number].times : 0;
-}
-
 uint64_t oc_mix_len(const struct oc_mix *m)
 {
 	return m->turns.total;
-}
-
-bool oc_mix_next(struct oc_mix *m, struct oc_mix_item *item)
-{
-	int64_t g = oc_turns_next(&m->turns);
-
-	if (g < 0)
-		return false;
-	uint64_t k = m->given[g] - 1, n = m->groups[g].rows;
-	*item = (struct oc_mix_item){m->order[m->first[g] + k % n], (uint32_t)(k / n)};
-	return true;
-}
-
-void oc_mix_rewind(struct oc_mix *m)
-{
-	oc_turns_init(&m->turns, m->want, m->given, m->group_n);
 }
 
 static uint64_t sum_tokens(const struct oc_mix *m)

@@ -8,11 +8,13 @@
  * ("depth:1"); a row counts for the first share of the list that fits it. Quotas are whole numbers
  * by largest remainder (Hamilton), first over the shares, then over the groups inside one in
  * proportion to what is there. A quota is filled with whole rows of the group in a shuffled order,
- * as near as rows allow; how near is stated. Groups are then interleaved by Tijdeman's rule ("The
+ * as near as rows allow; how near is stated. In the shuffle a row's place among others depends on
+ * the seed and its key only. Groups are then interleaved by Tijdeman's rule ("The
  * chairman assignment problem", Discrete Mathematics 32, 1980): after every prefix each group is
  * within one row of its share of the rows.
  *
- * Everything is a function of the rows in their order, the options and the seed.
+ * Everything is a function of the rows in their order, the options and the seed. On disk lie 48
+ * bytes a row and 24 a founder; in memory, beside buffers within the memory allowed, a bit a row.
  */
 #ifndef MIX_MIX_H
 #define MIX_MIX_H
@@ -48,9 +50,10 @@ struct oc_mix_item {
 
 struct oc_mix;
 
-/* `opts` resolved by oc_mix_options; names of sources by pedigree.source. */
+/* `opts` resolved by oc_mix_options; names of sources by pedigree.source. Of `env`: ctx, work_dir,
+ * seed, memory. */
 int oc_mix_open(struct oc_mix **m, yyjson_val *opts, const struct oc_str *sources,
-                uint32_t source_n, uint64_t seed, struct oc_err *err);
+                uint32_t source_n, const struct oc_env *env, struct oc_err *err);
 void oc_mix_close(struct oc_mix *m);
 
 /*
@@ -71,11 +74,11 @@ void oc_mix_json(const struct oc_mix *m, struct oc_buf *out);
 const struct oc_mix_group *oc_mix_groups(const struct oc_mix *m, uint32_t *n);
 struct oc_mix_founders oc_mix_founders(const struct oc_mix *m);
 
-/* How often a row was taken: 0 = OC_UNUSED (or took no part). */
-uint32_t oc_mix_times(const struct oc_mix *m, uint64_t number);
+/* Was the row taken, once or more often? No: OC_UNUSED, or it took no part. */
+bool oc_mix_took(const struct oc_mix *m, uint64_t number);
 uint64_t oc_mix_len(const struct oc_mix *m); /* items */
-/* Next item of the mix in its order; false at the end. */
-bool oc_mix_next(struct oc_mix *m, struct oc_mix_item *item);
+/* 1: the next item of the mix in its order; 0: the end; -1. */
+int oc_mix_next(struct oc_mix *m, struct oc_mix_item *item, struct oc_err *err);
 void oc_mix_rewind(struct oc_mix *m);
 
 /* Largest remainder: out[i] sum to `total` and are within 1 of total * weight[i] / sum. Ties go to

@@ -332,7 +332,13 @@ static int mix_open(struct run *r, struct oc_err *err)
 	opts = oc_opts_resolve(r->arena, oc_mix_options, given, "mix", NULL, NULL, err);
 	for (unsigned i = 0; i < job->input_n; i++)
 		names[i] = r->sources[i].name;
-	if (!opts || oc_mix_open(&r->mix, opts, names, job->input_n, job->seed, err)) {
+	struct oc_env env = {.size = sizeof env,
+	                     .ctx = r->ctx,
+	                     .name = "mix",
+	                     .work_dir = r->work,
+	                     .seed = job->seed,
+	                     .memory = r->memory};
+	if (!opts || oc_mix_open(&r->mix, opts, names, job->input_n, &env, err)) {
 		if (err->code == OC_PLAN)
 			err->code = OC_USAGE;
 		return -1;
@@ -358,14 +364,14 @@ static int mix_write(struct run *r, struct oc_err *err)
 	struct oc_batch *one = oc_batch_new(1);
 	struct oc_buf lines = {0};
 	struct oc_mix_item item;
-	int rc = -1;
+	int rc = -1, more;
 
 	if (oc_mix_plan(r->mix, err))
 		goto out;
 	mix_show(r);
 	for (uint64_t i = 0; i < oc_leg_rows(r->from); i++)
-		r->tally->unused += oc_mix_times(r->mix, i) == 0;
-	while (oc_mix_next(r->mix, &item)) {
+		r->tally->unused += !oc_mix_took(r->mix, i);
+	while ((more = oc_mix_next(r->mix, &item, err)) > 0) {
 		if (oc_cancelled(r->ctx)) {
 			oc_fail(err, OC_CANCELLED, NULL, "interrupted");
 			goto out;
@@ -387,7 +393,8 @@ static int mix_write(struct run *r, struct oc_err *err)
 				r->job->progress(r->job->user, r->tally);
 		}
 	}
-	rc = oc_sink_add(&r->out, oc_buf_view(&lines), err);
+	if (!more)
+		rc = oc_sink_add(&r->out, oc_buf_view(&lines), err);
 out:
 	oc_buf_fini(&lines);
 	oc_batch_free(one);

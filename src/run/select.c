@@ -315,25 +315,29 @@ static int mix_open(struct selecting *s, struct oc_err *err)
 	for (uint32_t i = 0; i < n; i++)
 		names[i] = oc_str(i < plan->source_n ? plan->sources[i].name
 		                                     : plan->generate[i - plan->source_n].name);
-	int rc = oc_mix_open(&s->mix, plan->mix, names, n, plan->seed, err);
+	struct oc_env env;
+	oc_run_env(s->run, &env, "mix");
+	int rc = oc_mix_open(&s->mix, plan->mix, names, n, &env, err);
 	free(names);
 	return rc;
 }
 
 /* The rows the mix took, in its order; the others stay unused. */
-static void take(struct selecting *s)
+static int take(struct selecting *s, struct oc_err *err)
 {
 	struct oc_selection *sel = s->sel;
 	struct oc_mix_item item;
+	int rc;
 
 	sel->train = oc_alloc(oc_mix_len(s->mix) * sizeof *sel->train);
-	while (oc_mix_next(s->mix, &item)) {
+	while ((rc = oc_mix_next(s->mix, &item, err)) > 0) {
 		sel->train[sel->train_n++] = item.number;
 		sel->repeated += item.repeat > 0;
 	}
 	for (uint64_t i = 0; i < sel->row_n; i++)
-		if (sel->fate[i] == OC_SELECT_LIVE && !oc_mix_times(s->mix, i))
+		if (sel->fate[i] == OC_SELECT_LIVE && !oc_mix_took(s->mix, i))
 			sel->fate[i] = OC_SELECT_UNUSED;
+	return rc;
 }
 
 static int mix(struct selecting *s, struct oc_err *err)
@@ -358,9 +362,8 @@ static int mix(struct selecting *s, struct oc_err *err)
 		if (run->opts->say)
 			run->opts->say(run->opts->user, oc_buf_cstr(&text));
 	}
-	if (rc)
+	if (rc || (rc = take(s, err)))
 		goto out;
-	take(s);
 	text.len = 0;
 	oc_mix_json(s->mix, &text);
 	rc = oc_rundb_set(run->db, "mix", oc_buf_view(&text), err);

@@ -40,12 +40,12 @@ with open("bench.jsonl", "w") as f:
         f.write(json.dumps({"question": t[:200], "answer": "7"}) + "\n")
 
 
-def peak(verb, what):
+def peak(verb, what, inputs=("real", "made")):
     for f in ("out", "rejected"):
         if os.path.exists(f):
             os.remove(f)
-    args = [program, verb, "real.jsonl", "made.jsonl", "--origin", "real=real", "--origin", "made=synthetic", *what,
-            "-o", "out", "-q", "-j", "2", "--memory", f"{megabytes}MB"]
+    args = [program, verb, *(f"{i}.jsonl" for i in inputs), "--origin", f"{inputs[0]}=real", "--origin", f"{inputs[-1]}=synthetic",
+            *what, "-o", "out", "-q", "-j", "2", "--memory", f"{megabytes}MB"]
     pid = os.fork()
     if pid == 0:
         os.execv(program, args)
@@ -59,7 +59,8 @@ own = peak("curate", ["--do", "words"])  # batches, buffers, the program
 bad = 0
 for verb, what in [("curate", ["--do", "exact"]), ("curate", ["--do", "exact: {what: line}"]), ("curate", ["--do", "near_dup"]), ("curate", ["--do", "substring"]),
                    ("curate", ["--do", "copies"]), ("curate", ["--do", "decontaminate: {against: bench.jsonl}"]),
-                   ("curate", ["--do", "sort: {by: n}"]), ("curate", ["--do", "sample: {share: 0.5}"])]:
+                   ("curate", ["--do", "sort: {by: n}"]), ("curate", ["--do", "sample: {share: 0.5}"]),
+                   ("mix", ["--with", "{shares: {real: 0.4, synthetic: 0.6}, repeat: 2}"])]:
     used = peak(verb, what)
     fine = used <= own + megabytes * 1.05 + 2
     bad += not fine
