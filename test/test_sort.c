@@ -34,9 +34,9 @@ struct shape {
 	unsigned values; /* distinct bytes: few = many equal keys */
 };
 
-static void check(const struct shape *s)
+static void check(const struct shape *s, unsigned threads)
 {
-	struct oc_ctx *ctx = oc_ctx_new(1, 0);
+	struct oc_ctx *ctx = oc_ctx_new(threads, 0);
 	struct oc_err err = {0};
 	struct oc_rng rng;
 	struct oc_draws d;
@@ -90,11 +90,15 @@ static void as_qsort(void **state)
 		{17, 3, 100000, 200000, 16},    /* odd sizes */
 		{40, 32, 100000, 64 << 10, 2},  /* 61 times: several levels of merging */
 		{9, 1, 3000000, 64 << 10, 200}, /* 412 times, one byte of key */
+		{16, 8, 200000, 8 << 20, 256},  /* parted by the first byte */
+		{18, 10, 200000, 16 << 20, 2},  /* two parts, equal keys stay in order */
+		{16, 1, 200000, 8 << 20, 9},    /* nothing left to sort in the parts */
+		{16, 8, 200000, 8 << 20, 1},    /* all keys equal */
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
-		check(&shapes[i]);
+		check(&shapes[i], i % 3 ? (unsigned)i % 3 : 5);
 }
 
 /* 160 MB through 4 MB of memory: the process must not grow by more than that and a little. */

@@ -22,7 +22,7 @@
  * order.
  *
  * Memory: three sorts and the bit table, a share of `memory:` each. On disk: about the texts, 12
- * bytes a fingerprint, 64 a row, 16 a candidate, 17 a window. Rows are told apart by ordinal, at
+ * bytes a fingerprint, 64 a row, 16 a candidate or a window. Rows are told apart by ordinal, at
  * most 2^32 - 2 of them.
  */
 #ifndef CURATE_COPIES_H

@@ -9,12 +9,19 @@
 #include "curate/copies.h"
 #include "index/disk.h"
 
-/* A fingerprint on its way to its equals; all numbers big end first. */
+/* A fingerprint or a window on its way to its equals; all numbers big end first. */
 struct print_record {
-	uint64_t hash;
-	uint8_t query; /* 0: a place in a real row, 1: in a query */
+	uint64_t hash; /* its last bit: 0 a place in a real row, 1 in a query */
 	uint32_t row, at;
-} __attribute__((packed));
+};
+
+#define QUERY htobe64(1)
+
+static struct print_record print_of(uint64_t hash, bool query, uint32_t row, uint32_t at)
+{
+	return (struct print_record){htobe64((hash & ~(uint64_t)1) | query), htobe32(row),
+	                             htobe32(at)};
+}
 
 /* A place at which a query and a real row agree. */
 struct candidate {
@@ -204,9 +211,8 @@ static void gather_slice(void *user, uint64_t item, unsigned worker)
 		bool query = is_query(c, row), real = oc_copies_source(c, row);
 		for (uint32_t i = 0; i < c->rows[row].print_n && (query || real); i++) {
 			uint64_t bit = p[i].hash >> (64 - f->bit_power);
-			struct print_record r[2] = {
-				{htobe64(p[i].hash), 0, htobe32(row), htobe32(p[i].at)},
-				{htobe64(p[i].hash), 1, htobe32(row), htobe32(p[i].at)}};
+			struct print_record r[2] = {print_of(p[i].hash, false, row, p[i].at),
+			                            print_of(p[i].hash, true, row, p[i].at)};
 			if (f->bits[bit >> 6] >> (bit & 63) & 1)
 				oc_buf_add(&s->records, r + !real,
 				           ((size_t)real + query) * sizeof *r);
@@ -331,8 +337,7 @@ static int windows_of(struct finder *f, struct place p, int64_t after, bool quer
 	}
 	for (int64_t at = from; at <= last; at++) {
 		h = h * WINDOW_BASE + text[at + size - 1];
-		struct print_record r = {htobe64(spread(h)), query, htobe32(p.row),
-		                         htobe32((uint32_t)at)};
+		struct print_record r = print_of(spread(h), query, p.row, (uint32_t)at);
 		h -= text[at] * leaving;
 		if (oc_sort_add(f->windows, &r, 1, err))
 			return -1;
@@ -362,11 +367,11 @@ static int pair_windows(struct finder *f, struct oc_err *err)
 		const struct print_record *r = sorted;
 		for (size_t i = 0; i < n; i++) {
 			struct place p = {be32toh(r[i].row), be32toh(r[i].at)}, s;
-			if (!any || r[i].hash != hash)
+			if (!any || (r[i].hash | QUERY) != hash)
 				real_n = 0;
 			any = true;
-			hash = r[i].hash;
-			if (!r[i].query) {
+			hash = r[i].hash | QUERY;
+			if (!(r[i].hash & QUERY)) {
 				if (!real_n)
 					first = p;
 				else if (real_n == 1 && p.row != first.row)
@@ -450,11 +455,12 @@ static int pair_up(struct finder *f, struct oc_sort *sort, struct oc_err *err)
 			return oc_fail(err, OC_CANCELLED, f->c->name, "interrupted");
 		const struct print_record *r = sorted;
 		for (size_t i = 0; i < n; i++) {
-			if (!any || r[i].hash != run.hash)
-				run = (struct run){.hash = r[i].hash, .last_query.row = UINT32_MAX};
+			if (!any || (r[i].hash | QUERY) != run.hash)
+				run = (struct run){.hash = r[i].hash | QUERY,
+				                   .last_query.row = UINT32_MAX};
 			any = true;
 			struct place p = {be32toh(r[i].row), be32toh(r[i].at)};
-			if (meet(f, &run, r[i].query, p, err))
+			if (meet(f, &run, r[i].hash & QUERY, p, err))
 				return -1;
 		}
 	}
@@ -761,8 +767,9 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 
 	f.pool = oc_pool_new(c->ctx->threads);
 	f.few = oc_alloc((c->opts.cap + 1) * sizeof *f.few);
-	prints = oc_sort_new(c->ctx, dir, sizeof(struct print_record), sizeof(struct print_record),
-	                     memory / 4, err);
+	/* added in order of row and place, they stay so */
+	prints = oc_sort_new(c->ctx, dir, sizeof(struct print_record), sizeof(uint64_t), memory / 4,
+	                     err);
 	if (!prints || mark(&f, memory / 8, err) || gather(&f, memory / 8, prints, err))
 		goto out;
 	free(f.bits);

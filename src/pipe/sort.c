@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "pipe/radix.h"
 #include "pipe/spill.h"
 
 #define BUFFER_MIN ((size_t)64 << 10)
@@ -121,55 +122,12 @@ static void temp_close(struct temp *t)
 	*t = (struct temp){.fd = -1};
 }
 
-/* One stable counting pass over key byte `at`. */
-static void scatter(const unsigned char *from, unsigned char *to, size_t n, size_t record,
-                    size_t at, const size_t *count)
-{
-	size_t place[256], sum = 0;
-
-	for (int i = 0; i < 256; i++) {
-		place[i] = sum;
-		sum += count[i];
-	}
-	/* A constant length lets the compiler turn the copy into a few moves. */
-#define PASS(len)                                                                                  \
-	for (size_t i = 0; i < n; i++, from += record)                                             \
-	memcpy(to + place[from[at]]++ * (len), from, len)
-	switch (record) {
-	case 8: PASS(8); break;
-	case 12: PASS(12); break;
-	case 16: PASS(16); break;
-	case 20: PASS(20); break;
-	case 24: PASS(24); break;
-	case 28: PASS(28); break;
-	case 32: PASS(32); break;
-	default: PASS(record);
-	}
-#undef PASS
-}
-
-/* LSD radix sort of the gathered records; bytes that are the same in all records cost nothing. */
 static void sort_rows(struct oc_sort *s)
 {
-	if (s->row_n < 2)
-		return;
-	size_t(*count)[256] = oc_zalloc(s->key, sizeof *count);
-	const unsigned char *p = s->rows;
-	for (size_t i = 0; i < s->row_n; i++, p += s->record)
-		for (size_t k = 0; k < s->key; k++)
-			count[k][p[k]]++;
-
 	size_t half = s->row_max * s->record;
 	unsigned char *other = s->rows == s->space ? s->space + half : s->space;
-	for (size_t k = s->key; k-- > 0;) {
-		if (count[k][s->rows[k]] == s->row_n)
-			continue;
-		scatter(s->rows, other, s->row_n, s->record, k, count[k]);
-		unsigned char *swap = s->rows;
-		s->rows = other;
-		other = swap;
-	}
-	free(count);
+
+	s->rows = oc_radix_sort(s->rows, other, s->row_n, s->record, s->key, s->ctx->threads);
 }
 
 static void add_run(struct oc_sort *s, uint64_t at, uint64_t end)
