@@ -115,8 +115,8 @@ static const struct oc_option options[] = {
                  "out, real rows, each against all others. 0 = none."},
 	{.key = "against",
          .type = OC_OPT_STRS,
-         .help = "Files of real texts to compare with too, on disk and not in the set: .jsonl rows "
-                 "or lines of text, .gz and .zst as well."},
+         .help = "Files of real texts to compare with too, on disk and not in the set: rows "
+                 "of " OC_AGAINST_ROWS "; " OC_AGAINST_TEXTS "."},
 	{.key = "cap",
          .type = OC_OPT_INT,
          .def = "64",
@@ -328,7 +328,8 @@ static int round_row(void *user, struct oc_row *row, struct oc_err *err)
 /* The files of `against:` behind what was observed, as sources that are no row of the set. */
 static int add_against(const struct copies *s, struct oc_spill *spill, struct oc_err *err)
 {
-	struct oc_env env = {.size = sizeof env, .ctx = s->ctx, .base_dir = s->base_dir};
+	struct oc_env env = {
+		.size = sizeof env, .ctx = s->ctx, .name = s->name, .base_dir = s->base_dir};
 	struct round r = {.s = s, .spill = spill, .most = oc_spill_memory(spill) / 16};
 	struct oc_arena *a = oc_arena_new();
 	yyjson_val *list = oc_json_parse(a, oc_buf_view(&s->against), err), *file;

@@ -50,9 +50,9 @@ static const struct oc_option options[] = {
          .help = "synthetic: real rows are only remembered; all: they are judged too."},
 	{.key = "against",
          .type = OC_OPT_STRS,
-         .help = "What counts as seen before: files of texts, .jsonl (the field of every row) or "
-                 "text (every line), .gz and .zst as well, and indexes made by `outcross index "
-                 "build`."},
+         .help = "What counts as seen before: the `field` of rows of " OC_AGAINST_ROWS
+                 "; " OC_AGAINST_TEXTS
+                 "; and indexes made by `outcross index build --for novelty`."},
 	{.key = "max_words",
          .type = OC_OPT_INT,
          .def = "10000",

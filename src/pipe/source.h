@@ -54,6 +54,8 @@ int oc_files_next(struct oc_files *f, struct oc_err *err);
 ssize_t oc_files_read(struct oc_files *f, void *p, size_t cap, struct oc_err *err);
 /* Facts of the current file. */
 struct oc_input *oc_files_current(struct oc_files *f);
+/* All of them, in order; their number. Valid until they are closed. */
+uint32_t oc_files_inputs(const struct oc_files *f, const struct oc_input **inputs);
 /* A copy that lives as long as the files: for option strings. */
 struct oc_str oc_files_keep(struct oc_files *f, struct oc_str s);
 

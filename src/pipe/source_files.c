@@ -141,6 +141,12 @@ struct oc_input *oc_files_current(struct oc_files *f)
 	return f->at ? &f->inputs[f->at - 1] : NULL;
 }
 
+uint32_t oc_files_inputs(const struct oc_files *f, const struct oc_input **inputs)
+{
+	*inputs = f->inputs;
+	return f->n;
+}
+
 struct oc_str oc_files_keep(struct oc_files *f, struct oc_str s)
 {
 	return oc_arena_str(f->arena, s);
@@ -152,9 +158,7 @@ uint32_t oc_source_inputs(const struct oc_source_def *def, void *self,
 	if (!self || (def != &oc_source_jsonl && def != &oc_source_csv && def != &oc_source_text &&
 	              def != &oc_source_parquet))
 		return 0;
-	struct oc_files *f = *(struct oc_files **)self;
-	*inputs = f->inputs;
-	return f->n;
+	return oc_files_inputs(*(struct oc_files **)self, inputs);
 }
 
 /* ------------------------------------------------------------- bytes of one */
