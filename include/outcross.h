@@ -248,6 +248,7 @@ struct oc_env {
 	uint64_t seed;        /* of the run; draw with oc_rng_init(&rng, seed, stream name) */
 	uint64_t memory;      /* bytes this part may hold */
 	struct oc_llm *llm;   /* for parts with a `model:` option, else NULL */
+	bool indexing;        /* a stage: it is there to make an index (`index`) of its rows */
 };
 
 /*
@@ -341,7 +342,8 @@ struct oc_stage_def {
 
 	/* Any kind that sees rows (for WHOLE instead of `resolve`, else with spill NULL, after the
 	 * last row): writes what it knows of them to an index (index/disk.h) that the same stage
-	 * can be given later as `against:`. NULL: it keeps none. */
+	 * can be given later as `against:`. NULL: it keeps none. A stage that is opened for this
+	 * is told so (env->indexing) and may then lack a required option `against`. */
 	int (*index)(void *self, struct oc_spill *spill, const char *path, struct oc_err *err);
 
 	/*

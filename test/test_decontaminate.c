@@ -12,7 +12,10 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "curate/decontaminate.h"
+#include "data/opts.h"
+#include "data/yaml.h"
 #include "pipe/spill.h"
+#include "plan/registry.h"
 #include "stage.h"
 #include "text/utf8.h"
 #include "text/view.h"
@@ -284,6 +287,308 @@ static void what_many_rows_say_is_no_leak(void **state)
 	oc_driven_close(&d);
 }
 
+/* --------------------------------------------------------- an index on disk */
+
+/* A stage opened to make an index is given rows of a file, then writes it. */
+static void build(const char *options, const char *file, const char *const *rows, unsigned n,
+                  const char *path)
+{
+	const struct oc_stage_def *def = oc_stage_find(OC_LIT("decontaminate"));
+	struct oc_arena *a = oc_arena_new();
+	struct oc_batch *b = oc_batch_new(n ? n : 1);
+	struct oc_buf json = {0}, out = {0};
+	struct oc_err err = {0};
+	void *self;
+
+	yyjson_val *given = oc_yaml_parse(a, oc_str(options), "options", NULL, &err);
+	yyjson_val *opts = oc_opts_resolve(a, def->options, given, "stage", NULL, NULL, &err);
+	assert_non_null(opts);
+	def = def->as(opts);
+	struct oc_ctx *ctx = oc_ctx_new(1, 0);
+	struct oc_env env = {.size = sizeof env,
+	                     .ctx = ctx,
+	                     .name = "decontaminate",
+	                     .base_dir = ".",
+	                     .work_dir = "/tmp",
+	                     .indexing = true};
+	if (def->open(&self, &env, opts, &err))
+		fail_msg("%s", err.msg);
+	for (unsigned i = 0; i < n; i++) {
+		struct oc_row *row = oc_driven_row(b, rows[i], i, OC_UNKNOWN);
+		row->ped.row = i;
+		row->ped.span.file = oc_str(file);
+		if (def->kind == OC_STAGE_ORDERED)
+			assert_int_equal(def->ordered(self, row, NULL, &out, &err), 0);
+		else
+			assert_int_equal(def->observe(self, NULL, row, &out, &err), 0);
+		assert_int_equal(row->fate, OC_LIVE);
+	}
+	struct oc_spill *spill = NULL;
+	if (def->kind == OC_STAGE_WHOLE) {
+		spill = oc_spill_open(ctx, "/tmp", "test-decontaminate", 1, 1 << 20, &err);
+		assert_int_equal(oc_spill_add(spill, 0, out.p, out.len, &err), 0);
+	}
+	if (def->index(self, spill, path, &err))
+		fail_msg("%s", err.msg);
+	oc_spill_close(spill);
+	def->close(self);
+	oc_batch_free(b);
+	oc_ctx_free(ctx);
+	oc_arena_free(a);
+	oc_buf_fini(&json);
+	oc_buf_fini(&out);
+}
+
+enum { INDEXED = 30 };
+
+/* Drawn rows of a benchmark, some without an id, some too short, some with words of others. */
+static void draw_items(const struct oc_rng *rng, uint64_t from, char rows[INDEXED][600])
+{
+	struct oc_draws d;
+
+	for (unsigned i = 0; i < INDEXED; i++) {
+		char *p = rows[i];
+		oc_draws_init(&d, rng, from + i);
+		unsigned n = 2 + (unsigned)oc_draw_below(&d, 25);
+		p += sprintf(p, "{\"a\":\"x%u\",\"q\":\"", (unsigned)oc_draw_below(&d, 3));
+		for (unsigned k = 0; k < n; k++)
+			p += sprintf(p, "W%u%s ", (unsigned)oc_draw_below(&d, 3),
+			             oc_draw_below(&d, 9) ? "" : ",");
+		sprintf(p, i % 3 ? "\"}" : "\",\"id\":\"i%u\"}", i);
+	}
+}
+
+static void write_rows(const char *path, char rows[INDEXED][600])
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	for (unsigned i = 0; i < INDEXED; i++)
+		fprintf(f, "%s\n", rows[i]);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* What three stages over the same items say: of files, of indexes, of both. */
+static void same_verdicts(struct oc_driven d[3], const struct oc_rng *rng, bool whole)
+{
+	struct oc_draws draws;
+	struct oc_err err = {0};
+	struct oc_buf facts[3] = {{0}};
+	static char rows[300][400];
+	const char *pointers[300];
+	unsigned hits = 0;
+
+	for (unsigned r = 0; r < 300; r++) {
+		char *p = rows[r];
+		oc_draws_init(&draws, rng, 5000 + r);
+		unsigned n = (unsigned)oc_draw_below(&draws, 50);
+		p += sprintf(p, "{\"text\":\"");
+		for (unsigned k = 0; k < n; k++)
+			p += sprintf(p, oc_draw_below(&draws, 20) ? "w%u " : "x%u ",
+			             (unsigned)oc_draw_below(&draws, 3));
+		strcpy(p, "\"}");
+		pointers[r] = rows[r];
+	}
+	if (whole) {
+		enum oc_fate fate[3][300];
+		for (unsigned k = 0; k < 3; k++)
+			run_whole(&d[k], pointers, 300, 1 << 20, fate[k]);
+		assert_memory_equal(fate[0], fate[1], sizeof fate[0]);
+		assert_memory_equal(fate[0], fate[2], sizeof fate[0]);
+	}
+	for (unsigned r = 0; r < 300 && !whole; r++) {
+		char want[2048];
+		snprintf(want, sizeof want, "%s", judge(&d[0], rows[r]));
+		hits += strstr(want, "contaminated") != NULL;
+		assert_string_equal(judge(&d[1], rows[r]), want);
+		assert_string_equal(judge(&d[2], rows[r]), want);
+	}
+	if (!whole)
+		assert_in_range(hits, 10, 290);
+	for (unsigned k = 0; k < 3; k++)
+		assert_int_equal(d[k].def->facts(d[k].self, &facts[k], &err), 0);
+	assert_string_equal(oc_buf_cstr(&facts[1]), oc_buf_cstr(&facts[0]));
+	assert_string_equal(oc_buf_cstr(&facts[2]), oc_buf_cstr(&facts[0]));
+	for (unsigned k = 0; k < 3; k++)
+		oc_buf_fini(&facts[k]);
+}
+
+static void an_index_stands_for_its_files(void **state)
+{
+	(void)state;
+	static const char *const options[] = {
+		"",
+		"ngram: 4, least: 2",
+		"compat: datatrove, ngram: 6",
+		"compat: gpt3, ngram: 5",
+		"compat: cosmopedia, ngram: 5",
+		"frequent: 4, ngram: 5",
+	};
+	static char first[INDEXED][600], second[INDEXED][600];
+	const char *pointers[INDEXED];
+	struct oc_rng rng;
+	struct oc_err err = {0};
+	char dir[] = "/tmp/test-decontaminate-XXXXXX", a[64], b[64], ia[64], ib[64], iab[64];
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(a, sizeof a, "%s/a.jsonl", dir);
+	snprintf(b, sizeof b, "%s/b.jsonl", dir);
+	snprintf(ia, sizeof ia, "%s/a.index", dir);
+	snprintf(ib, sizeof ib, "%s/b.index", dir);
+	snprintf(iab, sizeof iab, "%s/ab.index", dir);
+	oc_rng_init(&rng, 3, "test/decontaminate/index");
+	draw_items(&rng, 0, first);
+	draw_items(&rng, 100, second);
+	write_rows(a, first);
+	write_rows(b, second);
+	for (unsigned i = 0; i < INDEXED; i++)
+		pointers[i] = first[i];
+	for (unsigned k = 0; k < sizeof options / sizeof *options; k++) {
+		const char *with = options[k];
+		/* an index serves other sizes of n-grams than those it was made with */
+		const char *compat = strstr(with, "compat") ? with : "frequent: 9, ngram: 30";
+		struct oc_driven d[3];
+		char text[512];
+		snprintf(text, sizeof text, "{against: [], fields: [q], answer: a, %s}", compat);
+		build(text, a, pointers, INDEXED, ia);
+		snprintf(text, sizeof text, "{against: [%s], fields: [q], answer: a, %s}", b,
+		         compat);
+		build(text, "", NULL, 0, ib);
+		snprintf(text, sizeof text, "{against: [%s, %s], fields: [q], answer: a, %s}", ia,
+		         ib, compat);
+		build(text, "", NULL, 0, iab);
+		const char *const against[3][2] = {{a, b}, {iab, NULL}, {ia, b}};
+		for (unsigned i = 0; i < 3; i++) {
+			snprintf(text, sizeof text,
+			         "{against: [%s%s%s], fields: [q], answer: a, %s}", against[i][0],
+			         against[i][1] ? ", " : "", against[i][1] ? against[i][1] : "",
+			         with);
+			if (oc_driven_open(&d[i], "decontaminate", text, 0, &err))
+				fail_msg("%s", err.msg);
+		}
+		same_verdicts(d, &rng, strstr(with, "frequent") != NULL);
+		for (unsigned i = 0; i < 3; i++)
+			oc_driven_close(&d[i]);
+	}
+	assert_int_equal(oc_remove_tree(dir, &err), 0);
+}
+
+static void refused(const char *path, const char *options, const char *want)
+{
+	struct oc_driven d;
+	struct oc_err err = {0};
+	char text[256];
+
+	snprintf(text, sizeof text, "{against: [%s], %s}", path, options);
+	assert_int_equal(oc_driven_open(&d, "decontaminate", text, 0, &err), -1);
+	if (!strstr(err.msg, want))
+		fail_msg("%s: \"%s\" lacks \"%s\"", options, err.msg, want);
+}
+
+static void an_index_that_does_not_fit_is_refused(void **state)
+{
+	(void)state;
+	static const char *const rows[] = {
+		"{\"q\":\"What is the capital of Peru, and of Chile?\",\"a\":\"Lima\"}",
+		"{\"q\":\"\",\"a\":\"\"}"};
+	char dir[] = "/tmp/test-decontaminate-XXXXXX", path[64], other[64];
+	struct oc_err err = {0};
+	struct oc_driven d;
+	struct oc_buf bytes = {0};
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/x.index", dir);
+	snprintf(other, sizeof other, "%s/y.index", dir);
+	build("{against: [], fields: [q], answer: a}", "f.jsonl", rows, 2, path);
+	assert_int_equal(oc_file_read(path, 1 << 20, &bytes, &err), 0);
+	refused(path, "fields: [q]", "`answer`");
+	refused(path, "fields: [a], answer: a", "`fields`");
+	refused(path, "fields: [q], answer: a, compat: gpt3", "`compat`");
+	for (size_t i = 0; i < bytes.len; i += 7) { /* no byte of it may be changed */
+		struct oc_str name = OC_LIT("OCINDEX\n");
+		char was = bytes.p[i];
+		bool padding = false;
+		bytes.p[i] ^= 1;
+		assert_int_equal(oc_file_write(other, bytes.p, bytes.len, &err), 0);
+		char text[256];
+		snprintf(text, sizeof text, "{against: [%s], fields: [q], answer: a}", other);
+		if (oc_driven_open(&d, "decontaminate", text, 0, &err) == 0) {
+			padding = was == 0; /* between sections, or of the header */
+			assert_true(padding);
+			oc_driven_close(&d);
+		} else {
+			assert_true(i < name.len || strstr(err.msg, "build it again") ||
+			            strstr(err.msg, "newer") || strstr(err.msg, "damaged"));
+			err = (struct oc_err){0};
+		}
+		bytes.p[i] = was;
+	}
+	for (size_t n = 0; n < bytes.len; n += 31) { /* nor may any be missing */
+		assert_int_equal(oc_file_write(other, bytes.p, n, &err), 0);
+		if (n >= 8)
+			refused(other, "fields: [q], answer: a", n < 64 ? "no index" : "cut short");
+	}
+	oc_buf_fini(&bytes);
+	assert_int_equal(oc_remove_tree(dir, &err), 0);
+}
+
+static void a_benchmark_without_the_fields_is_refused(void **state)
+{
+	(void)state;
+	static const char rows[] =
+		"{\"id\":1,\"turns\":[\"one two three four five six\",\"seven eight "
+		"nine ten eleven twelve thirteen\"]}\n";
+	struct oc_driven d;
+	char dir[] = "/tmp/test-decontaminate-XXXXXX", path[64];
+	struct oc_err err = {0};
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof path, "%s/x.jsonl", dir);
+	assert_int_equal(oc_file_write(path, rows, sizeof rows - 1, &err), 0);
+	refused(path, "fields: [prompt, question]", "has the field `prompt` or another");
+	oc_remove_tree(dir, &err);
+	open_over(&d, "fields: [prompt, turns]", oc_str(rows), ".jsonl");
+	says(&d,
+	     "{\"text\":\"two three four five six seven eight nine ten eleven twelve thirteen "
+	     "fourteen\"}",
+	     "live ");
+	says(&d,
+	     "{\"text\":\"one two three four five six seven eight nine ten eleven twelve "
+	     "thirteen\"}",
+	     "\"words\":13");
+	oc_driven_close(&d);
+}
+
+/* Excerpts begin and end between words, and hold the hit's beginning. */
+static void excerpts_are_cut_between_words(void **state)
+{
+	(void)state;
+	struct oc_buf text = {0};
+	struct oc_str e;
+
+	for (unsigned i = 0; i < 300; i++)
+		oc_buf_printf(&text, "word%u%s", i, i % 5 ? " " : ",\n  ");
+	for (size_t at = 0; at < text.len; at++) {
+		e = oc_leak_excerpt(oc_buf_view(&text), at, 80);
+		size_t from = (size_t)(e.p - text.p), to = from + e.len;
+		assert_true(from <= at && to >= from && e.len <= 80);
+		assert_true(at - from <= 80 / 8);
+		assert_true(!from || text.p[from - 1] <= ' ' || at - from == 80 / 8);
+		assert_true(to == text.len || text.p[to] <= ' ');
+	}
+	text.len = 0;
+	for (unsigned i = 0; i < 300; i++) /* no white space: code points stay whole */
+		oc_buf_puts(&text, "日");
+	for (size_t at = 0; at <= text.len; at += 3) {
+		e = oc_leak_excerpt(oc_buf_view(&text), at, 80);
+		assert_int_equal((size_t)(e.p - text.p) % 3, 0);
+		assert_int_equal(e.len % 3, 0);
+	}
+	assert_int_equal(oc_leak_excerpt(OC_LIT("ab"), 9, 80).len, 2);
+	assert_int_equal(oc_leak_excerpt(OC_LIT(""), 0, 80).len, 0);
+	oc_buf_fini(&text);
+}
+
 #define LETTERS "a b c d e f g h i j k l m n o p q r s t u v w x y z"
 
 static void the_rules_of_others(void **state)
@@ -397,6 +702,10 @@ int main(void)
 		cmocka_unit_test(templates_make_no_hit),
 		cmocka_unit_test(words_are_those_of_the_view),
 		cmocka_unit_test(what_many_rows_say_is_no_leak),
+		cmocka_unit_test(an_index_stands_for_its_files),
+		cmocka_unit_test(an_index_that_does_not_fit_is_refused),
+		cmocka_unit_test(a_benchmark_without_the_fields_is_refused),
+		cmocka_unit_test(excerpts_are_cut_between_words),
 		cmocka_unit_test(the_rules_of_others),
 		cmocka_unit_test(overlap_is_difflibs),
 		cmocka_unit_test(hostile_rows),

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "curate/applied.h"
 #include "curate/decontaminate.h"
+#include "pipe/against.h"
 #include "pipe/spill.h"
 #include "text/utf8.h"
 #include "text/view.h"
@@ -58,12 +59,14 @@ static const struct oc_option options[] = {
 	{.key = "against",
          .type = OC_OPT_STRS,
          .required = true,
-         .help = "Benchmark files or patterns: .jsonl, .json or .csv (one item a row) or text (one "
-                 "item a line), also .gz or .zst."},
+         .help = "Benchmark files or patterns: rows of " OC_AGAINST_ROWS
+                 ", an item each; " OC_AGAINST_TEXTS
+                 "; and indexes made by `outcross index build --for decontaminate` with the same "
+                 "`fields`, `answer` and `compat`."},
 	{.key = "fields",
          .type = OC_OPT_STRS,
-         .help = "Fields of a benchmark's rows that make an item's text; without them the row's "
-                 "whole text."},
+         .help = "Fields of a benchmark's rows that make an item's text, lists of texts too; "
+                 "without them the row's whole text."},
 	{.key = "answer",
          .type = OC_OPT_FIELD,
          .def = "\"\"",
@@ -79,7 +82,8 @@ static const struct oc_option options[] = {
          .choices = "none|datatrove|gpt3|cosmopedia",
          .presets = "{datatrove: {ngram: 12}, cosmopedia: {ngram: 10}}",
          .help = "Whose rule nominates and decides. datatrove: 12 tokens of the answer, or across "
-                 "its border with the question; gpt3: 13 words, cut with 200 characters on both "
+                 "its border with the question, drop the row (or report it: it knows no cut); "
+                 "gpt3: 13 words, cut with 200 characters on both "
                  "sides; cosmopedia: 10 words, and more than half of the item's characters in "
                  "common blocks."},
 	{.key = "ngram",
@@ -163,14 +167,14 @@ static int open_decontaminate(void **self, const struct oc_env *env, yyjson_val 
 		.near = (uint32_t)oc_json_get_int(opts, "near", 50),
 		.least = (uint32_t)oc_json_get_int(opts, "least", 5),
 		.memory = env->memory,
-		.fields = oc_json_get(opts, "fields"),
+		.given = opts,
+		.building = env->indexing,
 	};
 
 	s->name = oc_strdup(env->name);
 	s->ctx = env->ctx;
 	s->arena = oc_arena_new();
 	s->field = oc_arena_str(s->arena, oc_json_get_str(opts, "field"));
-	index.answer = oc_arena_str(s->arena, oc_json_get_str(opts, "answer"));
 	s->action = oc_str_is(action, "cut") ? CUT : oc_str_is(action, "report") ? REPORT : DROP;
 	s->frequent = (uint32_t)oc_json_get_int(opts, "frequent", 0);
 	if (s->action == CUT && (!s->field.len || memchr(s->field.p, '.', s->field.len))) {
@@ -189,7 +193,11 @@ static int open_decontaminate(void **self, const struct oc_env *env, yyjson_val 
 		        "`compat`");
 		goto fail;
 	}
-	if (oc_leak_index_open(&s->index, env, oc_json_get(opts, "against"), &index, err))
+	if (!env->indexing && !yyjson_arr_size(oc_json_get(opts, "against"))) {
+		oc_fail(err, OC_PLAN, env->name, "`against` names no benchmark");
+		goto fail;
+	}
+	if (oc_leak_index_open(&s->index, env, &index, err))
 		goto fail;
 	*self = s;
 	return 0;
@@ -249,6 +257,8 @@ static uint32_t look(const struct decontaminate *s, struct scratch *t, struct oc
 
 /* ------------------------------------------------------------------ deciding */
 
+#define EVIDENCE 80 /* bytes of a hit that a verdict shows */
+
 static void say(const struct decontaminate *s, struct oc_row *row, struct oc_str text,
                 const struct note *n)
 {
@@ -256,7 +266,6 @@ static void say(const struct decontaminate *s, struct oc_row *row, struct oc_str
 	const struct oc_leak_hit *h = &n->hits[oc_leak_longest(n->hits, n->hit_n)];
 	const struct oc_leak_item *it = &s->index.items[h->item];
 	bool simple = s->index.opts.rules == OC_LEAKS_DATATROVE;
-	size_t len = h->byte_len < 80 ? h->byte_len : 80;
 	struct oc_buf b = {0};
 
 	oc_buf_puts(&b, "{\"benchmark\":");
@@ -269,11 +278,9 @@ static void say(const struct decontaminate *s, struct oc_row *row, struct oc_str
 		oc_buf_puts(&b, h->answer ? ",\"answer\":true" : ",\"answer\":false");
 	/* datatrove's tokens are those of another text than the row's */
 	if (!simple) {
-		while (len && len < h->byte_len &&
-		       ((unsigned char)text.p[h->byte + len] & 0xC0) == 0x80)
-			len--;
+		struct oc_str hit = {text.p + h->byte, h->byte_len};
 		oc_buf_printf(&b, ",\"row_at\":[%u,%u],\"text\":", h->byte, h->byte_len);
-		oc_buf_json(&b, (struct oc_str){text.p + h->byte, len});
+		oc_buf_json(&b, oc_leak_excerpt(hit, 0, EVIDENCE));
 	} else {
 		oc_buf_printf(&b, ",\"simplified_at\":[%u,%u]", h->byte, h->byte_len);
 	}
@@ -403,7 +410,7 @@ static int prepare(void *self, void *scratch, struct oc_row *row, void **note, s
 {
 	const struct decontaminate *s = self;
 	struct scratch *t = scratch;
-	uint32_t n = look(s, t, row, oc_view_text(row, s->field));
+	uint32_t n = s->index.opts.building ? 0 : look(s, t, row, oc_view_text(row, s->field));
 
 	(void)err;
 	if (!n)
@@ -426,6 +433,14 @@ static void count(struct decontaminate *s, const char *record, size_t len)
 	}
 }
 
+/* An index is made: the row is an item of a benchmark. */
+static int add_item(struct decontaminate *s, struct oc_row *row, struct oc_err *err)
+{
+	s->room.len = 0;
+	oc_leak_item_write(&s->index, row, &s->room);
+	return oc_leak_items_add(&s->index, oc_buf_view(&s->room), err);
+}
+
 static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *state,
                    struct oc_err *err)
 {
@@ -433,6 +448,8 @@ static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *st
 	const struct note *n = note;
 	size_t before = state->len;
 
+	if (s->index.opts.building)
+		return add_item(s, row, err);
 	if (!n)
 		return 0;
 	oc_leak_row_write(state, row, oc_view_text(row, s->field), n->hits, n->hit_n);
@@ -463,13 +480,30 @@ static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf 
 {
 	const struct decontaminate *s = self;
 	struct scratch *t = scratch;
-	struct oc_str text = oc_view_text(row, s->field);
-	uint32_t n = look(s, t, row, text);
 
 	(void)err;
+	if (s->index.opts.building) {
+		oc_leak_item_write(&s->index, row, &out[0]);
+		return 0;
+	}
+	struct oc_str text = oc_view_text(row, s->field);
+	uint32_t n = look(s, t, row, text);
 	if (n)
 		oc_leak_row_write(&out[0], row, text, (const void *)t->hits.p, n);
 	return 0;
+}
+
+/* An ordered stage has added the items as they came. */
+static int write_index(void *self, struct oc_spill *spill, const char *path, struct oc_err *err)
+{
+	struct decontaminate *s = self;
+	struct oc_str records = {"", 0};
+
+	if (spill && oc_spill_map(spill, 0, &records, err))
+		return -1;
+	if (oc_leak_items_add(&s->index, records, err))
+		return -1;
+	return oc_leak_index_save(&s->index, path, err);
 }
 
 /* The n-grams of a hit: their chains' first entries, one after the other from *at on. */
@@ -603,13 +637,16 @@ static const struct oc_stage_def *as(yyjson_val *opts)
 	       "looked for as a whole, with its answer near by when `answer` names one. "          \
 	       "Rejects as `contaminated`; the evidence is the file, the item, the words, "        \
 	       "their share of the item and where they stand. After a cut: `nothing_left`, "       \
-	       "`too_dirty`.\n\n"                                                                  \
+	       "`too_dirty`. `outcross index build gsm8k.jsonl --for "                             \
+	       "'decontaminate: {fields: [question]}' -o gsm8k.index` keeps items on disk, "       \
+	       "for any `ngram`: `against: [gsm8k.index, new.jsonl]`.\n\n"                         \
 	       "Cost: about 4 us for 220 words and a pass, with `frequent` two; the "              \
 	       "benchmarks' n-grams lie in memory. Source: the n-gram overlap of Brown et "        \
 	       "al. 2020, arXiv 2005.14165, appendix C; the rules of datatrove, of GPT-3 and "     \
 	       "of cosmopedia: `compat`, doc/compat.md.",                                          \
 	.options = options, .open = open_decontaminate, .close = close_decontaminate,              \
-	.scratch_new = scratch_new, .scratch_free = scratch_free, .as = as, .facts = facts
+	.scratch_new = scratch_new, .scratch_free = scratch_free, .as = as, .facts = facts,        \
+	.index = write_index
 
 extern const struct oc_stage_def oc_stage_decontaminate;
 const struct oc_stage_def oc_stage_decontaminate = {

@@ -66,15 +66,27 @@ struct oc_leak_gram {
 struct oc_leak_opts {
 	enum oc_leak_rules rules;
 	uint32_t ngram, max_items, near, least;
-	uint64_t memory; /* 0 = no limit */
-	yyjson_val *fields;
-	struct oc_str answer;
+	uint64_t memory;   /* 0 = no limit */
+	yyjson_val *given; /* the stage's options: `against`, `fields`, `answer`, `compat` */
+	bool building;     /* an index on disk: all items are kept, no n-gram is */
 };
 
+struct oc_index;
+
 struct oc_leak_index {
+	const char *step;
 	struct oc_arena *arena;
-	struct oc_leak_opts opts;
-	struct oc_str *names; /* (name_n) benchmarks */
+	struct oc_leak_opts opts; /* `given` is gone */
+	struct oc_str *fields, answer;
+	uint32_t field_n;
+	yyjson_val *kept;      /* the options that decide what an index on disk holds */
+	struct oc_index **ons; /* (on_n) indexes on disk, in which items' texts and words lie */
+	uint32_t on_n;
+	struct oc_leak_words words; /* of the item that is read, */
+	struct oc_arena *room;      /* and what else that needs */
+	bool reading, has_field;    /* a file; some row of it has one of `fields` */
+	uint64_t first;             /* row number of the file's first */
+	struct oc_str *names;       /* (name_n) benchmarks */
 	uint32_t name_n;
 	struct oc_leak_item *items;
 	uint32_t item_n, item_cap;
@@ -89,11 +101,26 @@ struct oc_leak_index {
 	uint32_t len_n;
 };
 
-/* Reads the files (a list of names and patterns). Memory: 8 bytes a word and 32 an n-gram of the
- * benchmarks, and their texts; beyond opts.memory it fails. */
-int oc_leak_index_open(struct oc_leak_index *x, const struct oc_env *env, yyjson_val *against,
+/*
+ * Reads what `against` names: files (pipe/against.h) and indexes on disk, in their order, so that
+ * an index stands for the files that it was made of. Memory: 8 bytes a word and 32 an n-gram of the
+ * benchmarks, and their texts; beyond opts.memory it fails. Words and texts of an index on disk
+ * stay where they are.
+ */
+int oc_leak_index_open(struct oc_leak_index *x, const struct oc_env *env,
                        const struct oc_leak_opts *opts, struct oc_err *err);
 void oc_leak_index_fini(struct oc_leak_index *x);
+
+/* A row as a record of an item, appended (pure); and the items of such records, added in order. */
+void oc_leak_item_write(const struct oc_leak_index *x, struct oc_row *row, struct oc_buf *record);
+int oc_leak_items_add(struct oc_leak_index *x, struct oc_str records, struct oc_err *err);
+/* All items in a file (index/disk.h). They serve any `ngram`, `near`, `least` and `max_items`. */
+int oc_leak_index_save(struct oc_leak_index *x, const char *path, struct oc_err *err);
+
+/* For those: the table of n-grams; of an item its n-grams, or itself where it is shorter and our
+ * own rules hold. O(words). */
+void oc_leak_grams_init(struct oc_leak_index *x);
+void oc_leak_grams_add(struct oc_leak_index *x, uint32_t item);
 
 /* Words [from, to) of a row stand in an item. */
 struct oc_leak_hit {
@@ -120,6 +147,9 @@ struct oc_leak_row {
 	uint32_t excerpt_from; /* first byte of the text that is in the excerpt */
 } __attribute__((packed));
 
+/* About `len` bytes of the text that begin a little before byte `around`, cut between words; where
+ * no white space is near, between code points. */
+struct oc_str oc_leak_excerpt(struct oc_str text, size_t around, size_t len);
 /* Appends a row's record. The excerpt is what stands around the longest hit. */
 void oc_leak_row_write(struct oc_buf *out, const struct oc_row *row, struct oc_str text,
                        const struct oc_leak_hit *hits, uint32_t hit_n);

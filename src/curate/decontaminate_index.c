@@ -1,11 +1,7 @@
 /* The benchmarks' n-grams, and what of them stands in a row: see decontaminate.h. */
 #include <stdlib.h>
 
-#include "base/err.h"
 #include "curate/decontaminate.h"
-#include "data/opts.h"
-#include "pipe/lines.h"
-#include "text/view.h"
 
 #define BASE 0x9E3779B97F4A7C15u
 
@@ -75,9 +71,19 @@ static void add_gram(struct oc_leak_index *x, uint64_t hash, uint32_t item, uint
 	x->grams[i].first = *slot - 1;
 }
 
-/* The n-grams of an item; of one that is shorter, itself, where our own rules hold. */
-static void add_grams(struct oc_leak_index *x, struct oc_leak_item *it, uint32_t item)
+void oc_leak_grams_init(struct oc_leak_index *x)
 {
+	x->bits = oc_zalloc((size_t)1 << (BIT_POWER - 6), sizeof *x->bits);
+	x->pairs = oc_zalloc((size_t)1 << (PAIR_POWER - 6), sizeof *x->pairs);
+	x->leaving = 1;
+	for (uint32_t k = 1; k < x->opts.ngram; k++)
+		x->leaving *= BASE;
+	grow_slots(x);
+}
+
+void oc_leak_grams_add(struct oc_leak_index *x, uint32_t item)
+{
+	struct oc_leak_item *it = &x->items[item];
 	uint32_t len = it->word_n < x->opts.ngram ? it->word_n : x->opts.ngram, k = 0;
 	uint64_t h = 0, leaving = 1;
 
@@ -106,261 +112,6 @@ static void add_grams(struct oc_leak_index *x, struct oc_leak_item *it, uint32_t
 		h -= it->word[i + 1 - len] * leaving;
 	}
 	it->gram_n = x->gram_n - it->gram;
-}
-
-/* -------------------------------------------------------------- the benchmarks */
-
-struct reader {
-	struct oc_leak_index *x;
-	const char *step;
-	struct oc_arena *a; /* of one item */
-	struct oc_leak_words words;
-};
-
-static const uint64_t *words_of(struct reader *r, struct oc_str text, uint32_t *n)
-{
-	struct oc_leak_words *w = &r->words;
-	uint32_t kept = 0;
-
-	oc_leak_words(w, r->x->opts.rules, text, r->a);
-	/* of an item what is punctuation only goes before it is cut into words (gpt3) */
-	for (uint32_t i = 0; i < w->n; i++)
-		if (w->hash[i])
-			w->hash[kept++] = w->hash[i];
-	*n = kept;
-	return oc_arena_dup(r->x->arena, w->hash, kept * sizeof *w->hash);
-}
-
-static struct oc_str item_id(struct reader *r, struct oc_row *row, uint64_t number)
-{
-	static const char *const names[] = {"id", "task_id", "question_id", "key"};
-	struct oc_str id;
-
-	for (size_t i = 0; row->root && i < sizeof names / sizeof *names; i++)
-		if (oc_row_field(row, oc_str(names[i]), &id) && id.len)
-			return oc_arena_str(r->x->arena, id);
-	return oc_arena_printf(r->x->arena, "%llu", (unsigned long long)number);
-}
-
-static int check_memory(struct reader *r, struct oc_err *err)
-{
-	const struct oc_leak_index *x = r->x;
-	uint64_t held = oc_arena_used(x->arena) + x->gram_cap * sizeof *x->grams +
-	                x->slot_n * sizeof *x->slots + x->item_cap * sizeof *x->items;
-
-	if (!x->opts.memory || held <= x->opts.memory)
-		return 0;
-	return oc_fail(err, OC_MISSING, r->step,
-	               "the index needs more than the %llu bytes this step may hold: raise "
-	               "`memory:` or name fewer files under `against:`",
-	               (unsigned long long)x->opts.memory);
-}
-
-/* An item: a row, or a line of text when it has no root. */
-static int add_item(struct reader *r, struct oc_row *row, struct oc_str line, uint64_t number,
-                    struct oc_err *err)
-{
-	struct oc_leak_index *x = r->x;
-	struct oc_leak_item it = {.benchmark = x->name_n - 1};
-	struct oc_buf text = {0};
-	struct oc_str answer = {"", 0}, part;
-	yyjson_val *field;
-	size_t i, max;
-	bool fields = row->root && yyjson_arr_size(x->opts.fields);
-
-	if (!row->root)
-		oc_buf_str(&text, line);
-	else if (!fields)
-		oc_buf_str(&text, oc_view_text(row, (struct oc_str){"", 0}));
-	for (i = 0, max = fields ? yyjson_arr_size(x->opts.fields) : 0; i < max; i++) {
-		field = yyjson_arr_get(x->opts.fields, i);
-		if (!oc_row_field(row, oc_json_str(field), &part))
-			continue;
-		if (text.len)
-			oc_buf_putc(&text, '\n');
-		oc_buf_str(&text, part);
-	}
-	if (row->root && x->opts.answer.len)
-		oc_row_field(row, x->opts.answer, &answer);
-	it.text = oc_arena_str(x->arena, oc_buf_view(&text));
-	oc_buf_fini(&text);
-	it.word = words_of(r, it.text, &it.word_n);
-	if (x->opts.rules == OC_LEAKS_COSMOPEDIA)
-		it.joined = oc_arena_str(x->arena, oc_buf_view(&r->words.joined));
-	it.answer = words_of(r, answer, &it.answer_n);
-	if (x->opts.rules == OC_LEAKS_DATATROVE && it.answer_n) {
-		uint64_t *all =
-			oc_arena_alloc(x->arena, ((size_t)it.word_n + it.answer_n) * sizeof *all);
-		memcpy(all, it.word, it.word_n * sizeof *all);
-		memcpy(all + it.word_n, it.answer, it.answer_n * sizeof *all);
-		it.query_n = it.word_n;
-		it.word = all;
-		it.word_n += it.answer_n;
-		it.answer_n = 0;
-	}
-	if (x->opts.rules == OC_LEAKS_OWN && it.word_n < x->opts.least)
-		return 0;
-	it.id = item_id(r, row, number);
-	if (x->item_n == x->item_cap) {
-		x->item_cap = x->item_cap ? 2 * x->item_cap : 256;
-		x->items = oc_realloc(x->items, x->item_cap * sizeof *x->items);
-	}
-	add_grams(x, &it, x->item_n);
-	x->items[x->item_n++] = it;
-	return check_memory(r, err);
-}
-
-static void add_name(struct oc_leak_index *x, struct oc_str name)
-{
-	if (x->name_n && oc_str_eq(x->names[x->name_n - 1], name))
-		return;
-	x->names = oc_realloc(x->names, (x->name_n + 1) * sizeof *x->names);
-	x->names[x->name_n++] = oc_arena_str(x->arena, name);
-}
-
-static bool ends(struct oc_str s, const char *tail)
-{
-	size_t n = strlen(tail);
-	return s.len > n && memcmp(s.p + s.len - n, tail, n) == 0;
-}
-
-static int add_rows(struct reader *r, const struct oc_source_def *def, const struct oc_env *env,
-                    yyjson_val *given, struct oc_err *err)
-{
-	struct oc_arena *a = oc_arena_new();
-	yyjson_val *opts = oc_opts_resolve(a, def->options, given, def->name, NULL, NULL, err);
-	struct oc_batch *b = oc_batch_new(OC_BATCH_ROWS);
-	void *self = NULL;
-	uint64_t number = 0;
-	int rc = -1, more;
-
-	if (!opts || def->open(&self, env, opts, err))
-		goto out;
-	do {
-		oc_batch_reset(b);
-		more = def->next(self, b, err);
-		if (more < 0)
-			goto out;
-		for (uint32_t i = 0; i < b->row_n; i++, number++) {
-			struct oc_row *row = &b->rows[i];
-			row->arena = b->arena;
-			if (row->fate == OC_LIVE && (def->parse ? def->parse(self, row, err) : 0))
-				goto out;
-			if (row->fate == OC_LIVE && !row->root && oc_row_parse(row, err))
-				goto out;
-			if (row->fate != OC_LIVE || !row->root) {
-				oc_fail(err, OC_INPUT, r->step,
-				        "%.*s: record %llu (line %llu) is not a JSON object; "
-				        "name a file of text .txt",
-				        OC_ARG(row->ped.span.file), (unsigned long long)number,
-				        (unsigned long long)row->ped.span.line);
-				goto out;
-			}
-			add_name(r->x, row->ped.span.file);
-			if (add_item(r, row, (struct oc_str){"", 0},
-			             row->ped.span.line ? row->ped.span.line : number + 1, err))
-				goto out;
-			oc_arena_reset(r->a);
-		}
-	} while (more);
-	rc = 0;
-out:
-	if (self)
-		def->close(self);
-	oc_batch_free(b);
-	oc_arena_free(a);
-	return rc;
-}
-
-static int add_lines(struct reader *r, const struct oc_env *env, yyjson_val *path,
-                     struct oc_err *err)
-{
-	struct oc_files *files = oc_files_open(env, path, err);
-	struct oc_lines *lines = files ? oc_lines_new(files, (uint64_t)1 << 28, false) : NULL;
-	struct oc_line line;
-	int rc = -1, more;
-
-	while (lines && (more = oc_lines_next(lines, &line, err)) >= 0) {
-		if (!more) {
-			rc = 0;
-			break;
-		}
-		struct oc_row row = {.arena = r->a};
-		struct oc_str text = oc_str_trim(line.text);
-		add_name(r->x, line.input->name);
-		if (text.len && add_item(r, &row, text, line.number, err))
-			break;
-		oc_arena_reset(r->a);
-	}
-	oc_lines_free(lines);
-	oc_files_close(files);
-	return rc;
-}
-
-int oc_leak_index_open(struct oc_leak_index *x, const struct oc_env *env, yyjson_val *against,
-                       const struct oc_leak_opts *opts, struct oc_err *err)
-{
-	struct reader r = {.x = x, .step = env->name, .a = oc_arena_new()};
-	yyjson_val *file;
-	size_t i, max;
-	int rc = -1;
-
-	*x = (struct oc_leak_index){.arena = oc_arena_new(), .opts = *opts};
-	x->bits = oc_zalloc((size_t)1 << (BIT_POWER - 6), sizeof *x->bits);
-	x->pairs = oc_zalloc((size_t)1 << (PAIR_POWER - 6), sizeof *x->pairs);
-	x->leaving = 1;
-	for (uint32_t k = 1; k < opts->ngram; k++)
-		x->leaving *= BASE;
-	grow_slots(x);
-	yyjson_arr_foreach(against, i, max, file)
-	{
-		struct oc_str name = oc_json_str(file), bare = name;
-		struct oc_buf json = {0};
-		if (ends(bare, ".gz"))
-			bare.len -= 3;
-		else if (ends(bare, ".zst"))
-			bare.len -= 4;
-		bool tabs = ends(bare, ".tsv");
-		oc_buf_puts(&json, "{\"path\":");
-		oc_buf_json(&json, name);
-		oc_buf_puts(&json, tabs ? ",\"delimiter\":\"tab\"}" : "}");
-		yyjson_val *given = oc_json_parse(r.a, oc_buf_view(&json), err);
-		struct oc_arena *keep = r.a;
-		r.a = oc_arena_new(); /* `given` outlives the items' arena */
-		int bad = !given;
-		if (given && (ends(bare, ".jsonl") || ends(bare, ".json")))
-			bad = add_rows(&r, &oc_source_jsonl, env, given, err);
-		else if (given && (tabs || ends(bare, ".csv")))
-			bad = add_rows(&r, &oc_source_csv, env, given, err);
-		else if (given)
-			bad = add_lines(&r, env, file, err);
-		oc_arena_free(keep);
-		oc_buf_fini(&json);
-		if (bad)
-			goto out;
-	}
-	rc = 0;
-out:
-	x->opts.fields = NULL; /* the options live only as long as this call */
-	oc_leak_words_fini(&r.words);
-	oc_arena_free(r.a);
-	if (rc)
-		oc_leak_index_fini(x);
-	return rc;
-}
-
-void oc_leak_index_fini(struct oc_leak_index *x)
-{
-	if (x->arena)
-		oc_arena_free(x->arena);
-	free(x->names);
-	free(x->items);
-	free(x->grams);
-	free(x->slots);
-	free(x->bits);
-	free(x->lens);
-	free(x->pairs);
-	*x = (struct oc_leak_index){0};
 }
 
 /* ---------------------------------------------------------------- scanning */

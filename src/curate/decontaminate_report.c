@@ -3,7 +3,6 @@
 
 #include "curate/decontaminate.h"
 #include "data/facts.h"
-#include "text/utf8.h"
 
 #define EXCERPT 400 /* bytes */
 #define WORST   10
@@ -21,28 +20,64 @@ uint32_t oc_leak_longest(const struct oc_leak_hit *hits, uint32_t hit_n)
 
 /* ----------------------------------------------------------------- a row's record */
 
+static bool is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
 static bool continues(char c)
 {
 	return ((unsigned char)c & 0xC0) == 0x80;
 }
 
-/* EXCERPT bytes that begin a little before `from`, whole code points. */
-static struct oc_str around(struct oc_str text, size_t from)
+/* The first word's beginning in [at, limit], or, where all is one word, the first code point's. */
+static size_t begin_of_word(struct oc_str text, size_t at, size_t limit)
 {
-	size_t begin = from > EXCERPT / 8 ? from - EXCERPT / 8 : 0;
-	size_t end = text.len - begin > EXCERPT ? begin + EXCERPT : text.len;
+	size_t begin = at;
 
-	while (begin < end && continues(text.p[begin]))
+	while (begin && begin < limit && !is_space(text.p[begin - 1]))
 		begin++;
-	while (end > begin && end < text.len && continues(text.p[end]))
+	if (begin && !is_space(text.p[begin - 1]))
+		for (begin = at; begin < limit && continues(text.p[begin]);)
+			begin++;
+	return begin;
+}
+
+/* The last word's end in [limit, at], or, where all is one word, the last code point's. */
+static size_t end_of_word(struct oc_str text, size_t at, size_t limit)
+{
+	size_t end = at;
+
+	if (at == text.len)
+		return at;
+	while (end > limit && !is_space(text.p[end]))
 		end--;
+	if (!is_space(text.p[end]))
+		for (end = at; end > limit && continues(text.p[end]);)
+			end--;
+	while (end > limit && is_space(text.p[end - 1]))
+		end--;
+	return end;
+}
+
+struct oc_str oc_leak_excerpt(struct oc_str text, size_t around, size_t len)
+{
+	size_t from, begin, end;
+
+	if (around > text.len) /* a place in datatrove's simplified text */
+		around = text.len;
+	from = around > len / 8 ? around - len / 8 : 0;
+	begin = begin_of_word(text, from, around);
+	end = text.len - begin > len ? begin + len : text.len;
+	end = end_of_word(text, end, begin + len / 2);
 	return (struct oc_str){text.p + begin, end - begin};
 }
 
 void oc_leak_row_write(struct oc_buf *out, const struct oc_row *row, struct oc_str text,
                        const struct oc_leak_hit *hits, uint32_t hit_n)
 {
-	struct oc_str excerpt = around(text, hits[oc_leak_longest(hits, hit_n)].byte);
+	struct oc_str excerpt =
+		oc_leak_excerpt(text, hits[oc_leak_longest(hits, hit_n)].byte, EXCERPT);
 	struct oc_leak_row r = {.number = row->number,
 	                        .hit_n = hit_n,
 	                        .key_len = (uint32_t)row->ped.key.len,
@@ -216,7 +251,7 @@ static void pairs(struct oc_facts *f, const struct oc_leak_tally *t, const struc
 		const struct oc_leak_hit *h =
 			&seen.hits[oc_leak_longest(seen.hits, seen.row.hit_n)];
 		const struct oc_leak_item *it = &x->items[h->item];
-		struct oc_str text = oc_utf8_cut(it->text, EXCERPT);
+		struct oc_str text;
 		uint32_t n = h->to - h->from;
 		bool raw = x->opts.rules != OC_LEAKS_DATATROVE;
 		if (raw) {
@@ -225,15 +260,20 @@ static void pairs(struct oc_facts *f, const struct oc_leak_tally *t, const struc
 			left[0] = h->byte - seen.row.excerpt_from;
 			left[1] = (end < last ? end : last) - h->byte;
 			oc_leak_words(&words, x->opts.rules, it->text, a);
+			for (uint32_t k = words.n, w = words.n = 0; w < k; w++) {
+				words.from[words.n] = words.from[w];
+				words.to[words.n] = words.to[w];
+				words.n += words.hash[w] != 0; /* as in the item */
+			}
 		}
 		if (raw && h->item_at + n <= words.n) {
 			right[0] = words.from[h->item_at];
 			right[1] = words.to[h->item_at + n - 1] - right[0];
-			if (right[0] >= text.len)
-				right[1] = 0;
-			else if (right[0] + right[1] > text.len)
-				right[1] = text.len - right[0];
 		}
+		text = oc_leak_excerpt(it->text, right[0], EXCERPT);
+		right[0] -= (size_t)(text.p - it->text.p);
+		if (right[1] > text.len - right[0])
+			right[1] = text.len - right[0];
 		title.len = 0;
 		oc_buf_printf(&title, "%u words of %u", n, it->word_n);
 		oc_facts_pair(f, oc_buf_cstr(&title));

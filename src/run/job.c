@@ -431,7 +431,7 @@ static int steps_open(struct run *r, struct oc_err *err)
 
 	for (unsigned i = 0; i < job->stage_n; i++) {
 		unsigned twins = 1;
-		if (oc_job_step_read(r->arena, job->stages[i], &r->steps[i], err))
+		if (oc_job_step_read(r->arena, job->stages[i], job->index, &r->steps[i], err))
 			return -1;
 		for (unsigned k = 0; k < i; k++)
 			twins += r->steps[k].def == r->steps[i].def;
@@ -448,7 +448,8 @@ static int steps_open(struct run *r, struct oc_err *err)
 		                     .base_dir = ".",
 		                     .work_dir = r->work,
 		                     .seed = job->seed,
-		                     .memory = r->memory};
+		                     .memory = r->memory,
+		                     .indexing = job->index != NULL};
 		if (r->steps[i].def->open(&r->steps[i].self, &env, r->steps[i].opts, err))
 			return oc_fail_in(err, r->steps[i].name);
 		oc_stage_forecast_log(r->ctx, r->steps[i].def, r->steps[i].name, r->steps[i].opts);

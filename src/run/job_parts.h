@@ -16,7 +16,8 @@ struct oc_job_step {
 	void *self;
 };
 
-int oc_job_step_read(struct oc_arena *a, const char *text, struct oc_job_step *step,
+/* `indexing`: the stage makes an index of the rows; it needs nothing to be `against`. */
+int oc_job_step_read(struct oc_arena *a, const char *text, bool indexing, struct oc_job_step *step,
                      struct oc_err *err);
 /* "{a: 1}", "a: 1" or "a=1,b=[2, 3]" as an object; empty text = an empty one. */
 yyjson_val *oc_job_mapping(struct oc_arena *a, struct oc_str text, const char *what,

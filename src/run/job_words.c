@@ -81,7 +81,20 @@ static int no_such_stage(struct oc_str name, struct oc_err *err)
 	               "there is no stage `%.*s`; `outcross help stages` lists them", OC_ARG(name));
 }
 
-int oc_job_step_read(struct oc_arena *a, const char *text, struct oc_job_step *step,
+/* The table with `against` no longer required. */
+static const struct oc_option *without_against(struct oc_arena *a, const struct oc_option *table)
+{
+	size_t n = 0;
+
+	while (table[n].key)
+		n++;
+	struct oc_option *own = oc_arena_dup(a, table, (n + 1) * sizeof *own);
+	for (size_t i = 0; i < n; i++)
+		own[i].required = own[i].required && strcmp(own[i].key, "against") != 0;
+	return own;
+}
+
+int oc_job_step_read(struct oc_arena *a, const char *text, bool indexing, struct oc_job_step *step,
                      struct oc_err *err)
 {
 	size_t len = strcspn(text, ":");
@@ -100,7 +113,10 @@ int oc_job_step_read(struct oc_arena *a, const char *text, struct oc_job_step *s
 	if (!given)
 		return -1;
 	step->name = step->def->name;
-	step->opts = oc_opts_resolve(a, step->def->options, given, what, NULL, NULL, err);
+	const struct oc_option *table = step->def->options;
+	if (indexing && table)
+		table = without_against(a, table);
+	step->opts = oc_opts_resolve(a, table, given, what, NULL, NULL, err);
 	if (step->opts && step->def->as)
 		step->def = step->def->as(step->opts);
 	if (!step->opts && err->code == OC_PLAN)

@@ -45,20 +45,44 @@ with open("quiz.csv", "w", newline="") as f:
     w = csv.DictWriter(f, rows[0])
     w.writeheader()
     w.writerows(rows)
+with open("quiz.tsv", "w", newline="") as f:
+    w = csv.DictWriter(f, rows[0], delimiter="\t")
+    w.writeheader()
+    w.writerows(rows)
+json.dump([{k: v for k, v in r.items() if k != "id"} for r in rows], open("bare.json", "w"))
 with open("quiz.txt", "w") as f:
     f.writelines(r["question"] + "\n" for r in rows)
 PY
-for f in data/quiz.jsonl quiz.jsonl.gz quiz.jsonl.zst quiz.json quiz.csv quiz.txt; do
+gzip -c quiz.tsv >quiz.tsv.gz
+kinds="data/quiz.jsonl quiz.jsonl.gz quiz.jsonl.zst quiz.json quiz.csv quiz.tsv quiz.tsv.gz quiz.txt"
+if "$OUTCROSS" export data/quiz.jsonl -o quiz.parquet -q 2>err; then kinds="$kinds quiz.parquet"; fi
+for f in $kinds; do
 	"$OUTCROSS" curate data/web.jsonl --do "decontaminate: {against: [$f], fields: [question]}" \
 		-o "kept" --force 2>err || fail "$f: $(cat err)"
 	md5sum <kept
 done | sort -u | wc -l | grep -qx 1 || fail "the kind of the benchmark's file changes the rows"
+
+# a pattern finds files of several kinds; rows without an id are numbered, in an array too
+"$OUTCROSS" curate data/web.jsonl --do "decontaminate: {against: ['*e.json', 'quiz.*v'], fields: [question]}" \
+	-o kept -f --rejected gone.jsonl 2>err || fail "pattern: $(cat err)"
+python3 - <<'PY' || fail "items of a pattern"
+import json
+gone = [json.loads(l)["lineage"]["verdicts"][-1]["evidence"] for l in open("gone.jsonl")]
+assert {e["benchmark"] for e in gone} == {"bare.json"}, gone
+assert sorted({e["item"] for e in gone}) == ["1", "2", "3", "4", "5", "6"], gone
+PY
 
 # what cannot be
 try() { "$OUTCROSS" curate data/web.jsonl --do "decontaminate: {$1}" -o kept --force 2>err && fail "$1"; grep -q "$2" err || fail "$1: $(cat err)"; }
 try 'against: [none.jsonl]' none.jsonl
 try 'against: [quiz.txt], compat: datatrove, action: cut, field: text' 'no `action: cut`'
 try 'against: [quiz.txt], compat: gpt3, frequent: 3' frequencies
+try 'against: []' 'names no benchmark'
+try 'against: [data/quiz.jsonl], fields: [prompt]' 'no row of data/quiz.jsonl has the field `prompt`'
+printf 'a,b\n1,2\n1,2,3\n' >ragged.csv
+try 'against: [ragged.csv]' 'ragged.csv: line 3 is no row: 2 columns expected, 3 found'
+printf '\xff\xfet\0w\0o\0' >utf16.txt
+try 'against: [utf16.txt]' 'utf16.txt: line 1 holds a zero byte'
 mv quiz.txt quiz.jsonl
-try 'against: [quiz.jsonl]' 'quiz.jsonl'
+try 'against: [quiz.jsonl]' 'quiz.jsonl: line 1 is not a JSON object.*name a file of text .txt'
 exit 0

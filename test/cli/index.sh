@@ -31,8 +31,55 @@ for stage in novelty near_dup exact; do
 	rm -f whole.jsonl first.jsonl second.jsonl
 done
 
+# decontaminate: an index stands for the benchmark files that it was made of
+cp "$ROOT/plans/data/quiz.jsonl" "$ROOT/plans/data/web.jsonl" .
+head -n 3 quiz.jsonl >one.jsonl
+tail -n +4 quiz.jsonl >two.jsonl
+with="fields: [question], answer: answer"
+leaks() { # NAME AGAINST [OPTIONS]
+	"$OUTCROSS" curate web.jsonl --do "decontaminate: {against: [$2], $with${3:+, $3}}" -o $1.out \
+		--rejected $1.rejected --json -q -f 2>err | sed 's/"seconds":[0-9.e-]*//' >$1.json
+	[ -s $1.json ] || fail "$2: $(cat err)"
+}
+"$OUTCROSS" index build one.jsonl --for "decontaminate: {$with}" -o one.index -q
+"$OUTCROSS" index build two.jsonl --for "decontaminate: {$with, frequent: 2}" -o two.index -q
+"$OUTCROSS" index build two.jsonl --for "decontaminate: {$with, against: [one.index]}" -o ab.index -q
+for more in "" "frequent: 3" "ngram: 5, least: 2"; do
+	leaks files one.jsonl,two.jsonl "$more"
+	[ -s files.rejected ] && [ -s files.out ] || fail "decontaminate: nothing was decided"
+	for against in one.index,two.index ab.index one.index,two.jsonl one.jsonl,two.index; do
+		leaks index $against "$more"
+		for what in out rejected json; do
+			cmp files.$what index.$what || fail "decontaminate: $against ($more) says otherwise"
+		done
+	done
+done
+refuse() { # FILE OPTIONS WORDS
+	"$OUTCROSS" curate web.jsonl --do "decontaminate: {against: [$1], $2}" -o no.out -q 2>err && fail "took $1 with $2"
+	grep -q -e "$3" err || fail "$1, $2: $(cat err)"
+	[ ! -e no.out ] || fail "an output of what was refused"
+}
+refuse one.index "fields: [question]" "one.index: was made with .answer."
+refuse one.index "$with, compat: gpt3" "one.index: was made with .compat."
+refuse near_dup.index "$with" "an index for the stage near_dup, not for decontaminate"
+head -c 700 one.index >short.index
+refuse short.index "$with" "short.index: is damaged or cut short"
+python3 - <<'PY'
+b = bytearray(open("one.index", "rb").read())
+open("newer.index", "wb").write(b[:8] + b"\x63" + b[9:])
+at = b.index(b"?")  # in an item's text
+open("bad.index", "wb").write(b[:at] + b"!" + b[at + 1:])
+PY
+refuse newer.index "$with" "newer Outcross"
+refuse bad.index "$with" "section bytes is damaged"
+"$OUTCROSS" index build one.jsonl --for "decontaminate: {fields: [prompt]}" -o p.index -q 2>err && fail "no field"
+grep -q 'no row of one.jsonl has the field `prompt`' err || fail "$(cat err)"
+[ ! -e p.index ] || fail "an index without items"
+"$OUTCROSS" curate old.jsonl --do "copies: {against: [one.index]}" -o no.out -q 2>err && fail "copies took an index"
+grep -q 'one.index: line 2 holds a zero byte' err || fail "$(cat err)"
+
 "$OUTCROSS" index build old.jsonl --for words -o w.index 2>err && fail "words keeps no index"
-grep -q 'keeps no index; these do: exact, near_dup, novelty$' err || fail "$(cat err)"
+grep -q 'keeps no index; these do: decontaminate, exact, near_dup, novelty$' err || fail "$(cat err)"
 [ ! -e w.index ] || fail "an index of words appeared"
 "$OUTCROSS" index build old.jsonl --for novelty 2>err && fail "no -o"
 "$OUTCROSS" index shrink old.jsonl --for novelty -o x 2>err && fail "index shrink"
