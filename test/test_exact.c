@@ -234,6 +234,13 @@ static void repeated_pieces_are_cut_out(void **state)
 	         "{\"pieces\":[{\"at\":5,\"len\":27,\"same_as\":\"s:0\"}],\"gone\":3,\"of\":5}"},
 		/* what fell is no witness */
 		{NULL, "Well. It was. We did. End.", "Well. It was. We did. End.", ""},
+		/* marks are words where sentences are cut: Well . End . are four */
+		{"{what: sentences, least_words: 4, least_sentences: 2}",
+	         "It was. We saw. They came! Who? Me.", "It was. We saw. They came! Who? Me.", ""},
+		{NULL, "Well. It was. We saw. They came. End.", "Well. End.",
+	         "{\"pieces\":[{\"at\":5,\"len\":27,\"same_as\":\"s:0\"}],\"gone\":3,\"of\":5}"},
+		{NULL, "Then. It was. We saw. They came. Fin", "-",
+	         "{\"pieces\":[{\"at\":5,\"len\":27,\"same_as\":\"s:0\"}],\"gone\":3,\"of\":5}"},
 	};
 	uint64_t n = 0;
 

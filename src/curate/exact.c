@@ -17,6 +17,7 @@
 #include "curate/exact.h"
 #include "data/row.h"
 #include "index/seen.h"
+#include "text/tokens.h"
 #include "text/view.h"
 
 #define EVIDENCE_MAX 20 /* pieces named in a verdict */
@@ -75,7 +76,9 @@ static const struct oc_option options[] = {
          .min = 0,
          .max = 1000000,
          .unit = "words",
-         .help = "A text of which less is left falls as `little_left`."},
+         .help = "A text of which less is left falls as `little_left`. Of sentences, marks count "
+                 "as "
+                 "words, as spaCy and datatrove have it."},
 	{.key = "least_sentences",
          .type = OC_OPT_INT,
          .def = "0",
@@ -335,7 +338,9 @@ static int whole_row(struct exact *x, struct oc_row *row, struct oc_hash128 hash
 /* Writes the row without the pieces marked; true when too little of it is left, and it falls. */
 static bool falls(struct exact *x, struct oc_row *row, struct oc_str left, struct oc_str evidence)
 {
-	uint32_t words = oc_text_word_count(left);
+	/* of sentences, words and marks as those were found by */
+	uint32_t words = x->pieces.what == OC_PIECE_SENTENCES ? oc_text_tokens(row->arena, left).n
+	                                                      : oc_text_word_count(left);
 
 	if (words >= x->least_words &&
 	    (!x->least_sentences || oc_text_sentences(row->arena, left) >= x->least_sentences))
