@@ -22,8 +22,9 @@ static const char *instead_of(uint32_t c)
 
 void oc_html_text(struct oc_buf *b, struct oc_str s)
 {
+	if (!s.len)
+		return;
 	const char *p = s.p, *end = s.p + s.len, *start = p;
-
 	while (p < end) {
 		const char *at = p, *to;
 		uint32_t c = oc_utf8_next(&p, end);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "report/report.h"
+#include "report/value.h"
 
 #define BAR          40 /* columns of a full bar */
 #define WIDTH        62 /* of a text beside its label */
@@ -32,7 +33,7 @@ static void count(struct oc_buf *b, double n)
 	}
 }
 
-/* A text on one line, without what moves a terminal's cursor, cut at `columns` code points. */
+/* A text on one line, cut at `columns` code points. */
 static void one_line(struct oc_buf *b, struct oc_str s, size_t columns)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -314,7 +315,9 @@ bool oc_report_text(struct oc_buf *out, yyjson_val *facts, struct oc_str part)
 
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (oc_str_is(part, parts[i].name)) {
+			size_t from = out->len;
 			parts[i].write(out, facts);
+			oc_terminal_safe(out, from);
 			return true;
 		}
 	return false;

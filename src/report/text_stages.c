@@ -22,7 +22,7 @@ static int width_of(struct oc_str s)
 	return n;
 }
 
-/* Control characters, which could move the cursor, become spaces. */
+/* On one line. */
 static void plain(struct oc_buf *b, struct oc_str s)
 {
 	for (size_t i = 0; i < s.len; i++) {
@@ -260,7 +260,7 @@ static void pairs(struct oc_buf *b, yyjson_val *list)
 
 void oc_report_stages(struct oc_buf *b, yyjson_val *stages, bool brief)
 {
-	size_t i, n, k, m;
+	size_t i, n, k, m, from = b->len;
 	yyjson_val *s, *v;
 
 	yyjson_arr_foreach(stages, i, n, s)
@@ -292,4 +292,5 @@ void oc_report_stages(struct oc_buf *b, yyjson_val *stages, bool brief)
 		}
 		pairs(b, oc_json_get(s, "pairs"));
 	}
+	oc_terminal_safe(b, from);
 }

@@ -9,6 +9,10 @@ void oc_measured_text(struct oc_buf *b, yyjson_val *v, struct oc_str unit);
 /* The same without the unit, for a column whose head names it; a share keeps its %. */
 void oc_measured_cell(struct oc_buf *b, yyjson_val *v, struct oc_str unit);
 
+/* Rows' text can hold what moves a terminal's cursor or turns the direction of writing: from byte
+ * `from` on, control characters but new lines become spaces, marks of direction go. */
+void oc_terminal_safe(struct oc_buf *out, size_t from);
+
 /* What a stage's `heldout` figures were measured on. */
 struct oc_str oc_measured_reference(yyjson_val *stage);
 
