@@ -26,6 +26,7 @@ struct run {
 	struct oc_job_step *steps;     /* (job->stage_n) */
 	struct oc_tally *tally;
 	char work[PATH_MAX];      /* "" = none was needed */
+	int folder;               /* a descriptor of it, locked; -1 */
 	const char *verdict_body; /* path of the verdicts' lines until they get their header */
 	struct oc_sink out, rejected, verdicts;
 	struct oc_thresholds thresholds;
@@ -416,12 +417,7 @@ static int work_make(struct run *r, struct oc_err *err)
 		snprintf(dir, sizeof dir, ".");
 	else
 		snprintf(dir, sizeof dir, "%.*s", slash == out ? 1 : (int)(slash - out), out);
-	snprintf(r->work, sizeof r->work, "%.4000s/.outcross-job-XXXXXX", dir);
-	if (!mkdtemp(r->work)) {
-		r->work[0] = 0;
-		return oc_fail_errno(err, dir, "cannot create a folder for temporary files in");
-	}
-	return 0;
+	return oc_job_folder_make(&r->folder, dir, r->work, err);
 }
 
 static int steps_open(struct run *r, struct oc_err *err)
@@ -543,7 +539,7 @@ static int check(const struct oc_job *job, struct oc_err *err)
 
 int oc_job_run(const struct oc_job *job, struct oc_tally *tally, struct oc_err *err)
 {
-	struct run r = {.job = job, .ctx = job->ctx, .tally = tally};
+	struct run r = {.job = job, .ctx = job->ctx, .tally = tally, .folder = -1};
 	struct oc_err ignored = {0};
 	int rc = -1;
 
@@ -580,6 +576,8 @@ out:
 	oc_thresholds_fini(&r.thresholds);
 	if (r.work[0] && oc_remove_tree(r.work, &ignored) && !rc)
 		oc_log(r.ctx, OC_LOG_WARN, "%s: %s", ignored.where, ignored.msg);
+	if (r.folder >= 0)
+		close(r.folder);
 	oc_arena_free(r.arena);
 	return rc;
 }

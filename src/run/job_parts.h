@@ -2,6 +2,8 @@
 #ifndef RUN_JOB_PARTS_H
 #define RUN_JOB_PARTS_H
 
+#include <limits.h>
+
 #include "data/opts.h"
 #include "pipe/zframes.h"
 #include "run/job.h"
@@ -35,6 +37,13 @@ struct oc_job_source {
 
 int oc_job_sources_read(struct oc_arena *a, const struct oc_job *job, struct oc_job_source *sources,
                         struct oc_err *err);
+
+/* ------------------------------------------------------- temporary files (job_folder.c) */
+
+/* A new folder in `dir` for what a job keeps on disk while it works. *held is a locked descriptor
+ * of it (-1 where the file system has no locks): folders that nobody holds any more, of jobs that
+ * were killed, are removed. */
+int oc_job_folder_make(int *held, const char *dir, char path[PATH_MAX], struct oc_err *err);
 
 /* ------------------------------------------------------------------- output (job_output.c) */
 

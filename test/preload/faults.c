@@ -3,6 +3,7 @@
  *
  *   FAULT_CALL=write|fsync|rename|open|mkdir|any  FAULT_AT=N  FAULT_ERRNO=28|5  FAULT_UNDER=FOLDER
  *   FAULT_LASTS=1: that call and all later ones of the kind (a disk that stays full)
+ *   FAULT_KILL=1: the process dies instead (SIGKILL), before the call
  *   FAULT_COUNT=FILE: no fault; the number of calls is written there at the end
  *
  * A write that fails with ENOSPC first takes half of the bytes, as disks do.
@@ -11,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -59,7 +61,7 @@ static int fd_below(int fd)
 static int strikes(const char *call)
 {
 	const char *at = getenv("FAULT_AT"), *lasts = getenv("FAULT_LASTS"),
-		   *no = getenv("FAULT_ERRNO");
+		   *no = getenv("FAULT_ERRNO"), *die = getenv("FAULT_KILL");
 	long n;
 
 	if (!wanted(call))
@@ -67,6 +69,8 @@ static int strikes(const char *call)
 	n = atomic_fetch_add(&calls, 1) + 1;
 	if (!at || n < atol(at) || (n > atol(at) && !(lasts && *lasts == '1')))
 		return 0;
+	if (die && *die == '1')
+		kill(getpid(), SIGKILL);
 	errno = no ? atoi(no) : ENOSPC;
 	return 1;
 }
