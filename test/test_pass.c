@@ -337,7 +337,7 @@ struct stream {
 	enum place fail;
 	int64_t fail_at;
 	struct oc_buf out, states;
-	uint64_t emitted, batches, fed_batches, most_in_flight;
+	uint64_t emitted, parsed, batches, fed_batches, most_in_flight;
 	uint64_t cancel_at; /* rows emitted before the context is cancelled; 0 = never */
 	int cancel;
 	struct oc_ctx *ctx;
@@ -388,6 +388,7 @@ static int parse(void *user, struct oc_row *row, struct oc_err *err)
 {
 	struct stream *s = user;
 
+	__atomic_add_fetch(&s->parsed, 1, __ATOMIC_SEQ_CST);
 	if (oc_row_parse(row, err))
 		return -1;
 	return s->fail == PARSE && number_of(row) == s->fail_at
@@ -496,8 +497,10 @@ static void same_bytes_at_any_thread_count(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		struct oc_err err = {0};
 		setup(&u, ctx, 20000, threads[i], i);
+		u.pass.parse = parse;
 		assert_int_equal(oc_pass_run(&u.pass, &err), 0);
 		assert_int_equal(u.s.emitted, 20000);
+		assert_int_equal(u.s.parsed, 20000); /* once a row, whatever steps there are */
 		assert_int_equal(u.llm.open_n, 0);
 		if (i == 0) {
 			first = u;
