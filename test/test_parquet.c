@@ -169,7 +169,7 @@ static void times(void **state)
 
 static void several_files(void **state)
 {
-	struct feed all, f;
+	struct feed all;
 
 	NEEDS_LIBRARY;
 	sql("p-1.parquet", "COPY (SELECT range AS n, 'r' || range AS id FROM range(5000)) TO FILE "
@@ -201,22 +201,6 @@ static void several_files(void **state)
 	assert_memory_equal(&in[0].hash, &(struct oc_hash128[]){oc_hash128(bytes.p, bytes.len)},
 	                    sizeof in[0].hash);
 	oc_buf_fini(&bytes);
-	/* From the middle of a row group, from the second file, from the end. */
-	static const uint64_t starts[] = {0, 3000, 5000, 5002, 5003};
-	for (size_t s = 0; s < sizeof starts / sizeof *starts; s++) {
-		struct oc_err err = {0};
-		assert_int_equal(feed_open(&f, &oc_source_parquet, path), 0);
-		assert_int_equal(oc_source_parquet.seek(f.self, starts[s], starts[s], &err), 0);
-		assert_int_equal(feed_read(&f), 0);
-		assert_int_equal(f.n, 5003 - starts[s]);
-		for (size_t i = 0; i < f.n; i++) {
-			const struct oc_row *want = &all.rows[starts[s] + i];
-			assert_true(oc_str_eq(f.rows[i].raw, want->raw));
-			assert_int_equal(f.rows[i].ped.row, want->ped.row);
-			assert_int_equal(f.rows[i].ped.span.offset, want->ped.span.offset);
-		}
-		feed_close(&f);
-	}
 	feed_close(&all);
 }
 
@@ -438,6 +422,117 @@ static void shared_columns(void **state)
 	feed_close(&f);
 }
 
+/* Rows of 100 bytes and more up to `bytes`, then `last`. */
+static void make_rows(struct oc_buf *b, size_t bytes, const char *value, size_t wide,
+                      const char *last)
+{
+	for (unsigned i = 0; b->len < bytes; i++) {
+		oc_buf_printf(b, "{\"n\":%u,\"v\":%s,\"s\":\"", i, value);
+		for (size_t k = 0; k < (b->len < ((size_t)5 << 20) ? 100 : wide); k++)
+			oc_buf_putc(b, (char)('a' + (i * 7 + k * k) % 26));
+		oc_buf_puts(b, "\"}\n");
+	}
+	oc_buf_puts(b, last);
+}
+
+/* A file that is followed while it grows is, byte for byte, the one that is written from all its
+ * rows, whether the first rows told its columns or not. */
+static void followed(void **state)
+{
+	enum { HEAD = 4 << 20, LONG = 3 << 20 };
+	char *line = oc_zalloc(LONG + 32, 1);
+	memset(line, 'x', LONG);
+	memcpy(line, "{\"s\":\"", 6);
+	memcpy(line + LONG, "\"}\n", 4);
+	const struct {
+		size_t bytes, wide;
+		const char *value, *last;
+		bool anew;
+	} cases[] = {
+		{2 * HEAD, 100, "1", "", false},
+		{2 * HEAD, 100, "null", "{\"v\":\"text\"}\n", false},
+		{2 * HEAD, 100, "1", "{\"v\":1}", false}, /* no newline at the end */
+		{2 * HEAD, 100, "1", "{\"new\":1}\n", true},
+		{2 * HEAD, 100, "1", "{\"v\":0.5}\n", true},
+		{2 * HEAD, 100, "{\"a\":1}", "{\"v\":{\"b\":[]}}\n", true},
+		{3 * HEAD, 100, "1", line, true},
+		{6 * HEAD, 40000, "1", "", true}, /* fewer rows a group */
+		{HEAD / 2, 100, "1", "{\"new\":1}\n", false},
+	};
+	char rows[4300], plain[4300], made[4300], piped[4400];
+
+	NEEDS_LIBRARY;
+	snprintf(rows, sizeof rows, "%s/f.jsonl", feed_dir());
+	snprintf(plain, sizeof plain, "%s/plain.parquet", feed_dir());
+	snprintf(made, sizeof made, "%s/f.parquet", feed_dir());
+	snprintf(piped, sizeof piped, "%s.pipe", rows);
+	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+		struct oc_parquet_follower *p = NULL;
+		struct oc_err err = {0};
+		struct oc_buf all = {0};
+		bool anew = true;
+		make_rows(&all, cases[c].bytes, cases[c].value, cases[c].wide, cases[c].last);
+		feed_put("f.jsonl", oc_buf_view(&all));
+		if (oc_parquet_write(feed_ctx, &(struct oc_parquet_file){rows, plain}, 1, &err))
+			fail_msg("case %zu: %s", c, err.msg);
+		feed_put("f.jsonl", OC_LIT(""));
+		FILE *f = fopen(rows, "w");
+		assert_non_null(f);
+		assert_int_equal(oc_parquet_follow(&p, feed_ctx,
+		                                   &(struct oc_parquet_file){rows, made}, &err),
+		                 0);
+		for (size_t at = 0, n; at < all.len; at += n) {
+			n = 1 + (at * 7919) % 700000;
+			n = n < all.len - at ? n : all.len - at;
+			assert_int_equal(fwrite(all.p + at, 1, n, f), n);
+			fflush(f);
+			oc_parquet_grown(p, at + n);
+		}
+		fclose(f);
+		if (oc_parquet_end(p, &anew, &err))
+			fail_msg("case %zu: %s", c, err.msg);
+		if (anew != cases[c].anew)
+			fail_msg("case %zu: %s anew", c, anew ? "made" : "not made");
+		struct oc_buf want = feed_get("plain.parquet"), got = feed_get("f.parquet");
+		assert_int_equal(got.len, want.len);
+		assert_memory_equal(got.p, want.p, want.len);
+		assert_int_equal(access(piped, F_OK), -1);
+		oc_buf_fini(&want);
+		oc_buf_fini(&got);
+		oc_buf_fini(&all);
+	}
+	free(line);
+}
+
+/* Dropped on the way, and rows that are no JSON: nothing is left. */
+static void not_followed(void **state)
+{
+	char rows[4300], made[4300], piped[4400];
+	struct oc_err err = {0};
+
+	NEEDS_LIBRARY;
+	snprintf(rows, sizeof rows, "%s/g.jsonl", feed_dir());
+	snprintf(made, sizeof made, "%s/g.parquet", feed_dir());
+	snprintf(piped, sizeof piped, "%s.pipe", rows);
+	for (int broken = 0; broken < 2; broken++) {
+		struct oc_parquet_follower *p = NULL;
+		struct oc_buf all = {0};
+		make_rows(&all, (size_t)9 << 20, "1", 100, broken ? "{no json\n" : "");
+		feed_put("g.jsonl", oc_buf_view(&all));
+		assert_int_equal(oc_parquet_follow(&p, feed_ctx,
+		                                   &(struct oc_parquet_file){rows, made}, &err),
+		                 0);
+		oc_parquet_grown(p, all.len);
+		if (broken)
+			assert_int_equal(oc_parquet_end(p, NULL, &err), -1);
+		else
+			oc_parquet_drop(p);
+		assert_int_equal(access(made, F_OK), -1);
+		assert_int_equal(access(piped, F_OK), -1);
+		oc_buf_fini(&all);
+	}
+}
+
 /* ------------------------------------------------------------ child, library */
 
 /* The child that was started last. */
@@ -537,6 +632,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(round_trips),
 		cmocka_unit_test(unwritable),
 		cmocka_unit_test(shared_columns),
+		cmocka_unit_test(followed),
+		cmocka_unit_test(not_followed),
 		cmocka_unit_test(damaged_files),
 		cmocka_unit_test(killed_child),
 		cmocka_unit_test(left_early),

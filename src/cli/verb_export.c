@@ -12,6 +12,7 @@
 #include "run/job_parts.h"
 
 #define MAX_COLUMNS 4096 /* of a CSV file */
+#define WRITE_BYTES ((size_t)256 << 10)
 
 static const struct oc_flag flags[] = {
 	{.name = "to",
@@ -60,6 +61,7 @@ struct export
 	struct oc_str names[MAX_COLUMNS];
 	struct oc_columns columns;
 	struct oc_sink sink;
+	struct oc_buf lines; /* not written yet */
 	uint64_t rows, refused;
 	char first_refused[400]; /* "row 17: ..." */
 };
@@ -134,21 +136,24 @@ static int collect_columns(struct export *x, const struct oc_row *row, struct oc
 	return 0;
 }
 
+static int write_lines(struct export *x, struct oc_err *err)
+{
+	int rc = oc_sink_add(&x->sink, oc_buf_view(&x->lines), err);
+
+	x->lines.len = 0;
+	return rc;
+}
+
 static int write_row(struct export *x, const struct oc_row *row, struct oc_err *err)
 {
-	struct oc_buf line = {0};
-	int rc = 0;
-
 	if (x->csv) {
-		rc = oc_csv_row(&line, &x->columns, row, err);
+		if (oc_csv_row(&x->lines, &x->columns, row, err))
+			return -1;
 	} else {
-		oc_buf_str(&line, row->raw);
-		oc_buf_putc(&line, '\n');
+		oc_buf_str(&x->lines, row->raw);
+		oc_buf_putc(&x->lines, '\n');
 	}
-	if (rc == 0)
-		rc = oc_sink_add(&x->sink, oc_buf_view(&line), err);
-	oc_buf_fini(&line);
-	return rc;
+	return x->lines.len < WRITE_BYTES ? 0 : write_lines(x, err);
 }
 
 /* One pass over the rows; each that can be converted goes to `each`. */
@@ -303,7 +308,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	if (x->csv)
 		oc_csv_header(&header, &x->columns);
 	if (oc_sink_add(&x->sink, oc_buf_view(&header), err) < 0 || pass(x, write_row, err) < 0 ||
-	    oc_sink_close(&x->sink, err) < 0)
+	    write_lines(x, err) < 0 || oc_sink_close(&x->sink, err) < 0)
 		goto out;
 	if (x->refused)
 		oc_log(cli->ctx, OC_LOG_WARN, "%llu of %llu rows were left out; the first: %s",
@@ -315,6 +320,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 out:
 	oc_sink_abandon(&x->sink);
 	oc_buf_fini(&header);
+	oc_buf_fini(&x->lines);
 	oc_arena_free(x->arena);
 	free(x);
 	return rc;

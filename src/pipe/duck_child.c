@@ -387,7 +387,8 @@ static void write_sql(struct oc_buf *sql, yyjson_val *q, const char *from, const
 		put_sql(sql, '\'', oc_json_str(yyjson_arr_get(column, 1)));
 	}
 	oc_buf_printf(sql,
-	              "})) TO %s (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE %lld, "
+	              "})) TO %s (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, "
+	              "ROW_GROUP_SIZE %lld, "
 	              "USE_TMP_FILE false)",
 	              to, (long long)oc_json_get_int(q, "group", 122880));
 }

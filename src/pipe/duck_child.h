@@ -58,5 +58,7 @@ int oc_duck_session_send(struct oc_duck_session *s, uint32_t type, struct oc_str
 /* Waits for the next frame, ROWS or DONE; FAILED becomes the error, and so does a cancelled
  * context. `f` is valid until the next call. */
 int oc_duck_session_next(struct oc_duck_session *s, struct oc_frame *f, struct oc_err *err);
+/* Is there a frame already, of any type? 1, 0, or -1: the child died. */
+int oc_duck_session_try(struct oc_duck_session *s, struct oc_frame *f, struct oc_err *err);
 
 #endif

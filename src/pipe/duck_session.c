@@ -57,6 +57,11 @@ int oc_duck_session_send(struct oc_duck_session *s, uint32_t type, struct oc_str
 	return oc_helper_send(s->helper, type, json, (struct oc_str){0}, err);
 }
 
+int oc_duck_session_try(struct oc_duck_session *s, struct oc_frame *f, struct oc_err *err)
+{
+	return oc_helper_recv(s->helper, f, 0, err);
+}
+
 int oc_duck_session_next(struct oc_duck_session *s, struct oc_frame *f, struct oc_err *err)
 {
 	int got;

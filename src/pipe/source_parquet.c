@@ -26,8 +26,7 @@ struct parquet {
 	bool chosen, binary_as_text;
 	int64_t group[2]; /* first and last row group that is read */
 	uint64_t max_row;
-	uint64_t row;  /* next to be given out */
-	uint64_t skip; /* rows still to be passed over, after a seek */
+	uint64_t row; /* next to be given out */
 
 	bool reading;         /* rows of the current file are coming */
 	struct oc_frame rows; /* frame at hand: rows frame_at.. of n */
@@ -270,17 +269,8 @@ static int begin_file(struct parquet *s, struct oc_err *err)
 		oc_arena_free(a);
 		if (rc)
 			return -1;
-		if (s->skip >= to - from) {
-			s->skip -= to - from;
-			in->rows += to - from;
-			if (to > from)
-				continue;
-		}
 		if (to == from)
 			continue;
-		from += s->skip;
-		in->rows += s->skip;
-		s->skip = 0;
 		s->reading = true;
 		return ask(s, OC_DUCK_READ, in, from, to, from == 0 && to == all, err) ? -1 : 1;
 	}
@@ -374,16 +364,6 @@ static int parquet_parse(void *self, struct oc_row *row, struct oc_err *err)
 	return 0;
 }
 
-static int parquet_seek(void *self, uint64_t row, uint64_t offset, struct oc_err *err)
-{
-	struct parquet *s = self;
-
-	(void)offset;
-	(void)err;
-	s->row = s->skip = row;
-	return 0;
-}
-
 const struct oc_source_def oc_source_parquet = {
 	.size = sizeof(struct oc_source_def),
 	.name = "parquet",
@@ -401,6 +381,5 @@ const struct oc_source_def oc_source_parquet = {
 	.open = parquet_open,
 	.next = parquet_next,
 	.parse = parquet_parse,
-	.seek = parquet_seek,
 	.close = parquet_close,
 };

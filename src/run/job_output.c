@@ -61,6 +61,23 @@ int oc_sink_check(const char *path, bool rows, bool force, struct oc_err *err)
 	return 0;
 }
 
+static const char *made_path(const struct oc_sink *s, struct oc_buf *b)
+{
+	oc_buf_printf(b, "%s.made", s->tmp);
+	return oc_buf_cstr(b);
+}
+
+/* The rows become a Parquet file while they are written. */
+static int follow(struct oc_sink *s, struct oc_err *err)
+{
+	struct oc_buf made = {0};
+	struct oc_parquet_file file = {s->tmp, made_path(s, &made)};
+	int rc = oc_parquet_follow(&s->parquet, s->ctx, &file, err);
+
+	oc_buf_fini(&made);
+	return rc;
+}
+
 int oc_sink_open(struct oc_sink *s, struct oc_ctx *ctx, const char *path, struct oc_err *err)
 {
 	*s = (struct oc_sink){
@@ -76,7 +93,6 @@ int oc_sink_open(struct oc_sink *s, struct oc_ctx *ctx, const char *path, struct
 		return 0;
 	}
 	bool special = is_special(path);
-	s->parquet = !special && ends(path, ".parquet");
 	if (!special) {
 		struct oc_buf tmp = {0};
 		oc_buf_printf(&tmp, "%s.tmp", path);
@@ -92,26 +108,37 @@ int oc_sink_open(struct oc_sink *s, struct oc_ctx *ctx, const char *path, struct
 		return oc_fail_errno(err, path, "cannot create");
 	}
 	s->open = true;
-	return 0;
+	return !special && ends(path, ".parquet") ? follow(s, err) : 0;
 }
 
 int oc_sink_add(struct oc_sink *s, struct oc_str bytes, struct oc_err *err)
 {
 	if (!s->open || !bytes.len)
 		return 0;
-	return s->z ? oc_zwriter_add(s->z, bytes.p, bytes.len, err)
-	            : oc_write_all(s->fd, bytes.p, bytes.len, s->path, err);
+	if (s->z)
+		return oc_zwriter_add(s->z, bytes.p, bytes.len, err);
+	if (oc_write_all(s->fd, bytes.p, bytes.len, s->path, err))
+		return -1;
+	s->len += bytes.len;
+	if (s->parquet)
+		oc_parquet_grown(s->parquet, s->len);
+	return 0;
 }
 
 /* The rows written so far become a Parquet file in their place. */
 static int make_parquet(struct oc_sink *s, struct oc_err *err)
 {
+	struct oc_parquet_follower *parquet = s->parquet;
 	struct oc_buf made = {0};
+	bool anew;
 
-	oc_buf_printf(&made, "%s.made", s->tmp);
-	struct oc_parquet_file file = {s->tmp, oc_buf_cstr(&made)};
-	int rc = oc_parquet_write(s->ctx, &file, 1, err);
-	if (!rc && rename(file.parquet, s->tmp))
+	s->parquet = NULL;
+	int rc = oc_parquet_end(parquet, &anew, err);
+	if (!rc && anew)
+		oc_log(s->ctx, OC_LOG_DEBUG,
+		       "%s: later rows had other columns than the first, so it was made twice",
+		       s->path);
+	if (!rc && rename(made_path(s, &made), s->tmp))
 		rc = oc_fail_errno(err, s->path, "cannot rename to");
 	oc_buf_fini(&made);
 	return rc;
@@ -128,13 +155,14 @@ int oc_sink_close(struct oc_sink *s, struct oc_err *err)
 		*s = (struct oc_sink){0};
 		return rc;
 	}
-	if (s->tmp && fsync(s->fd))
+	if (s->tmp && !s->parquet && fsync(s->fd)) /* rows that wait for Parquet are not kept */
 		rc = oc_fail_errno(err, s->path, "cannot sync");
 	if (s->fd != 1 && close(s->fd) && !rc)
 		rc = oc_fail_errno(err, s->path, "cannot close");
 	s->open = false;
 	if (s->parquet && !rc)
 		rc = make_parquet(s, err);
+	oc_parquet_drop(s->parquet);
 	if (s->tmp && !rc)
 		rc = oc_rename_synced(s->tmp, s->path, err);
 	if (s->tmp && rc)
@@ -149,6 +177,7 @@ void oc_sink_abandon(struct oc_sink *s)
 	if (!s->open)
 		return;
 	oc_zwriter_abandon(s->z);
+	oc_parquet_drop(s->parquet);
 	if (!s->z && s->fd != 1)
 		close(s->fd);
 	if (s->tmp)

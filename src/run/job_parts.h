@@ -53,7 +53,8 @@ struct oc_sink {
 	struct oc_ctx *ctx;
 	char *tmp;
 	int fd;
-	bool parquet;
+	struct oc_parquet_follower *parquet; /* makes NAME.tmp.made of the rows in NAME.tmp */
+	uint64_t len;                        /* bytes of those */
 	struct oc_zwriter *z;
 	bool open;
 };
