@@ -365,6 +365,11 @@ struct oc_stage_def {
 	/* The definition that serves these options (resolved), of the same name: where it is an
 	 * option that makes a stage need all rows. NULL: this one serves all. */
 	const struct oc_stage_def *(*as)(struct yyjson_val *opts);
+
+	/* A stage that judges a row by that row alone, may be NULL: would it reject this one? 1 or
+	 * 0. Pure, and nothing is counted: it is asked of a sample of the rows that fell before it,
+	 * for "would also have fallen at". A row stage without it is asked by `row`. */
+	int (*would_reject)(void *self, void *scratch, struct oc_row *row, struct oc_err *err);
 };
 
 /* -------------------------------------------------------------- 3. oc_model */

@@ -421,6 +421,14 @@ static int prepare(void *self, void *scratch, struct oc_row *row, void **note, s
 	return 0;
 }
 
+static int would_reject(void *self, void *scratch, struct oc_row *row, struct oc_err *err)
+{
+	const struct decontaminate *s = self;
+
+	(void)err;
+	return s->action == DROP && look(s, scratch, row, oc_view_text(row, s->field)) > 0;
+}
+
 /* The rows of an ordered stage are counted as they come: their numbers may be those of the feed. */
 static void count(struct decontaminate *s, const char *record, size_t len)
 {
@@ -651,7 +659,7 @@ static const struct oc_stage_def *as(yyjson_val *opts)
 extern const struct oc_stage_def oc_stage_decontaminate;
 const struct oc_stage_def oc_stage_decontaminate = {
 	DECONTAMINATE,      .kind = OC_STAGE_ORDERED, .prepare = prepare,
-	.ordered = ordered, .restore = restore,
+	.ordered = ordered, .restore = restore,       .would_reject = would_reject,
 };
 
 static const struct oc_stage_def with_frequencies = {

@@ -160,29 +160,34 @@ static bool stop_now(const struct engine *e)
 
 #define SAMPLED 8 /* one in so many of the rows that fall is shown to the stages behind */
 
-/*
- * What would the row stages behind step `fell` have said of a row that fell there? Asked of a copy,
- * for one row in eight, drawn by its identity. A stage that counts what it sees (facts) is not
- * asked, and after an error none is: the row has its verdict.
- */
+/* Would the step reject the row, which is a copy? No when that cannot be asked: a stage that knows
+ * more than the row, or an error, since the row has its verdict. */
+static bool would_reject(const struct oc_step_run *step, struct oc_row *copy, void *scratch)
+{
+	const struct oc_stage_def *def = step->def;
+	struct oc_err ignored = {0};
+
+	copy->verdicts = NULL;
+	copy->verdict_n = copy->verdict_cap = 0;
+	copy->fate = OC_LIVE;
+	if (def->would_reject)
+		return def->would_reject(step->self, scratch, copy, &ignored) > 0;
+	return def->kind == OC_STAGE_ROW && !def->row(step->self, scratch, copy, &ignored) &&
+	       copy->fate == OC_REJECTED;
+}
+
+/* What would the stages behind step `fell` have said of a row that fell there? Asked for one row in
+ * eight, drawn by its identity; what one of them changes the next one sees. */
 static void would_also_fall(struct engine *e, unsigned fell, struct oc_row *row, void **scratch)
 {
 	struct oc_row copy = *row;
-	struct oc_err ignored = {0};
 
 	if (oc_hash64(row->ped.key.p, row->ped.key.len, 11) % SAMPLED)
 		return;
 	row->sampled = true;
-	copy.verdicts = NULL;
 	for (unsigned i = fell + 1; i < e->pass->step_n && i < 64; i++) {
-		const struct oc_step_run *step = &e->pass->steps[i];
-		if (step->def->kind != OC_STAGE_ROW || step->def->facts || oc_step_skips(step, row))
-			continue;
-		copy.verdict_n = copy.verdict_cap = 0;
-		copy.fate = OC_LIVE;
-		if (step->def->row(step->self, scratch[i], &copy, &ignored) < 0)
-			break;
-		if (copy.fate == OC_REJECTED)
+		if (!oc_step_skips(&e->pass->steps[i], row) &&
+		    would_reject(&e->pass->steps[i], &copy, scratch[i]))
 			row->also |= (uint64_t)1 << i;
 	}
 }

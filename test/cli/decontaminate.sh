@@ -34,6 +34,31 @@ sed 's|path: data/web.jsonl|path: [data/web-a.jsonl, data/web-b.jsonl]|' deconta
 "$OUTCROSS" run split.yaml -o s -q -j 1 >/dev/null 2>err || fail "split: $(cat err)"
 cmp r/out/data/* s/out/data/* || fail "two files give other rows"
 
+# asked of rows that fell before it, and not counting them: half the rows are too short, and all leak
+i=0
+while [ $i -lt 400 ]; do
+	echo "{\"text\":\"Which river flows through Vienna? $([ $((i % 2)) = 0 ] || echo It is the Danube, as every child there knows)\"}"
+	i=$((i + 1))
+done >river.jsonl
+cat >also.yaml <<'EOF'
+outcross: 1
+sources: {web: {path: river.jsonl, origin: unknown}}
+holdout: {share: 0}
+curate:
+  - words: {field: text, min: 8}
+  - decontaminate: {against: [data/quiz.jsonl], fields: [question], field: text}
+EOF
+for j in 1 4; do
+	"$OUTCROSS" run also.yaml -o also$j -q -j $j >/dev/null 2>err || fail "also: $(cat err)"
+	python3 - also$j/report.json <<'PY' || fail "what would also have fallen"
+import json, sys
+said = {(s["step"], s["title"]): s for s in json.load(open(sys.argv[1]))["stages"]}
+(rows,) = [t["rows"] for t in said["words", "What fell"]["tables"] if "also" in t["title"]]
+assert rows[0][0] == "decontaminate" and rows[0][2] == 1 and 10 < rows[0][1] < 60, rows
+assert said["decontaminate", "Leaks of benchmarks"]["lead"].startswith("200 rows hold"), said
+PY
+done
+
 # every kind of benchmark file
 gzip -c data/quiz.jsonl >quiz.jsonl.gz
 zstd -qc data/quiz.jsonl >quiz.jsonl.zst
