@@ -55,6 +55,20 @@ one, other = [json.load(open(f"{d}/report.json", encoding="utf-8"))["stages"] fo
 sys.exit(f"the stages measured something else: {one} / {other}" if json.dumps(one) != json.dumps(other) else 0)
 END
 }
+# steady NAME: NAME.yaml gives the same run (runs/t2) at 2, 1 and 5 threads, each time asked anew, and
+# again for nothing from the last one's replies. The server's ledger is ./ledger.
+steady() {
+	for n in 2 1 5; do
+		rm -rf .outcross
+		"$OUTCROSS" run "$1.yaml" -q -j $n -o runs/t$n >out 2>err || fail "-j $n: exit $? $(cat err)"
+		check ledger runs/t$n || fail "ledger, -j $n"
+		same_run runs/t2 runs/t$n || fail "$n threads give another result"
+	done
+	: >ledger
+	"$OUTCROSS" run "$1.yaml" -q -o runs/again >out 2>err || fail "again: $(cat err)"
+	same_run runs/t2 runs/again || fail "the second run differs"
+	[ "$(asked ledger)" -eq 0 ] || fail "the second run asked $(asked ledger) times"
+}
 # Requests that reached a server, and good replies written whole.
 asked() { grep -c '^ask' "$1" || true; }
 # Both servers of plans/, quick.

@@ -16,17 +16,10 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "curate/train.h"
+#include "folder.h"
 #include "index/kn.h"
 
 extern const struct oc_trainer_def oc_trainer_perplexity;
-
-static char dir[64];
-
-static const char *path_of(const char *name, char out[128])
-{
-	snprintf(out, 128, "%s/%s", dir, name);
-	return out;
-}
 
 struct how {
 	const char *opts;
@@ -38,15 +31,15 @@ struct how {
 static const char *train(const struct oc_buf *rows, const char *name, struct how how, char out[128])
 {
 	char input[128];
-	const char *inputs[1] = {path_of("rows.jsonl", input)};
+	const char *inputs[1] = {oc_in_folder("rows.jsonl", input)};
 	struct oc_err err = {0};
 	struct oc_arena *a = oc_arena_new();
 	struct oc_buf said = {0};
 	struct oc_train t = {.ctx = oc_ctx_new(how.threads ? how.threads : 2, 0),
 	                     .inputs = inputs,
 	                     .input_n = 1,
-	                     .out = path_of(name, out),
-	                     .work_dir = dir,
+	                     .out = oc_in_folder(name, out),
+	                     .work_dir = oc_folder(),
 	                     .memory = how.memory ? how.memory : 64 << 20,
 	                     .said = &said};
 
@@ -341,9 +334,9 @@ static void bad_files_are_refused(void **state)
 	add_row(&rows, "a b c");
 	train(&rows, "good", (struct how){0}, path);
 	assert_int_equal(oc_file_read(path, 1 << 24, &file, &err), 0);
-	refuses_file(path_of("absent", path), "outcross train perplexity");
+	refuses_file(oc_in_folder("absent", path), "outcross train perplexity");
 
-	path_of("bad", path);
+	oc_in_folder("bad", path);
 	assert_int_equal(oc_file_replace(path, file.p, file.len - 64, &err), 0);
 	refuses_file(path, "damaged");
 	file.p[8]++; /* the version */
@@ -376,21 +369,6 @@ static void words_are_folded(void **state)
 	oc_buf_fini(&rows);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof dir, "/tmp/test-kn-XXXXXX");
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	struct oc_err err = {0};
-
-	(void)state;
-	return oc_remove_tree(dir, &err);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,5 +381,5 @@ int main(void)
 		cmocka_unit_test(bad_files_are_refused),
 		cmocka_unit_test(words_are_folded),
 	};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, oc_folder_up, oc_folder_down);
 }

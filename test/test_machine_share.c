@@ -16,17 +16,10 @@
 #include "curate/train.h"
 #include "data/facts.h"
 #include "index/share.h"
+#include "folder.h"
 #include "stage.h"
 
 extern const struct oc_trainer_def oc_trainer_machine_share;
-
-static char dir[] = "/tmp/test-share-XXXXXX";
-
-static const char *in_dir(const char *name, char out[128])
-{
-	snprintf(out, 128, "%s/%s", dir, name);
-	return out;
-}
 
 /* -------------------------------------------------------------- the mixture */
 
@@ -167,7 +160,7 @@ static void make_rows(const char *name, enum kind kind, unsigned n, uint64_t see
 		put_text(&b, &d, kind);
 		oc_buf_putc(&b, '\n');
 	}
-	assert_int_equal(oc_file_replace(in_dir(name, path), b.p, b.len, &err), 0);
+	assert_int_equal(oc_file_replace(oc_in_folder(name, path), b.p, b.len, &err), 0);
 	oc_buf_fini(&b);
 }
 
@@ -182,14 +175,14 @@ static int train(const char *name, struct how how, struct oc_buf *said, struct o
 	struct oc_arena *a = oc_arena_new();
 	struct oc_buf opts = {0};
 	struct oc_train t = {.ctx = oc_ctx_new(how.threads ? how.threads : 1, 0),
-	                     .out = in_dir(name, out),
-	                     .work_dir = dir,
+	                     .out = oc_in_folder(name, out),
+	                     .work_dir = oc_folder(),
 	                     .seed = how.seed,
 	                     .memory = how.memory ? how.memory : 256 << 20,
 	                     .said = said};
 
 	oc_buf_printf(&opts, "{\"human\":[\"%s\"],\"machine\":[\"%s\"],\"held\":0.4}",
-	              in_dir("human.jsonl", human), in_dir("machine.jsonl", machine));
+	              oc_in_folder("human.jsonl", human), oc_in_folder("machine.jsonl", machine));
 	yyjson_val *o =
 		oc_options_read(a, oc_trainer_machine_share.options, oc_buf_cstr(&opts), err);
 	int rc = o ? oc_trainer_machine_share.train(&t, o, err) : -1;
@@ -211,20 +204,6 @@ static void trained(const char *name, unsigned n, uint64_t seed)
 	oc_buf_fini(&said);
 }
 
-static bool same_bytes(const char *a, const char *b)
-{
-	struct oc_buf x = {0}, y = {0};
-	struct oc_err err = {0};
-	char p[128], q[128];
-
-	assert_int_equal(oc_file_read(in_dir(a, p), 1u << 28, &x, &err), 0);
-	assert_int_equal(oc_file_read(in_dir(b, q), 1u << 28, &y, &err), 0);
-	bool same = oc_str_eq(oc_buf_view(&x), oc_buf_view(&y));
-	oc_buf_fini(&x);
-	oc_buf_fini(&y);
-	return same;
-}
-
 static void training(void **state)
 {
 	struct oc_buf said = {0};
@@ -238,11 +217,11 @@ static void training(void **state)
 		          &err))
 			fail_msg("%s", err.msg);
 	}
-	assert_true(same_bytes("one", "two") && same_bytes("one", "five"));
+	assert_true(oc_same_bytes("one", "two") && oc_same_bytes("one", "five"));
 	assert_int_equal(train("other", (struct how){.seed = 2}, &said, &err), 0);
-	assert_false(same_bytes("one", "other"));
+	assert_false(oc_same_bytes("one", "other"));
 
-	struct oc_share_model *m = oc_share_open(in_dir("one", path), &err);
+	struct oc_share_model *m = oc_share_open(oc_in_folder("one", path), &err);
 	assert_non_null(m);
 	assert_true(m->word_n > 150 && m->word_n <= 200);
 	assert_true(m->fit.auc > 0.7 && m->fit.auc_low < m->fit.auc && m->fit.slope > 0);
@@ -256,7 +235,7 @@ static void training(void **state)
 
 	assert_int_equal(train("none", (struct how){.memory = 1 << 16}, &said, &err), -1);
 	assert_non_null(strstr(err.msg, "--memory"));
-	assert_false(oc_file_exists(in_dir("none", path)));
+	assert_false(oc_file_exists(oc_in_folder("none", path)));
 	make_rows("machine.jsonl", MACHINE, 30, 1);
 	err = (struct oc_err){0};
 	assert_int_equal(train("none", (struct how){0}, &said, &err), -1);
@@ -264,35 +243,18 @@ static void training(void **state)
 	oc_buf_fini(&said);
 }
 
-static void refuses(const char *bytes, size_t len, const char *want)
+static bool opens(const char *path, struct oc_err *err)
 {
-	struct oc_err err = {0};
-	char path[128];
+	struct oc_share_model *m = oc_share_open(path, err);
 
-	assert_int_equal(oc_file_replace(in_dir("broken", path), bytes, len, &err), 0);
-	assert_null(oc_share_open(path, &err));
-	if (!strstr(err.msg, want))
-		fail_msg("\"%s\" lacks \"%s\"", err.msg, want);
+	oc_share_free(m);
+	return m != NULL;
 }
 
 static void damaged_files(void **state)
 {
-	struct oc_buf b = {0};
-	struct oc_err err = {0};
-	char path[128];
-
 	(void)state;
-	assert_int_equal(oc_file_read(in_dir("one", path), 1u << 28, &b, &err), 0);
-	refuses(b.p, b.len - 1, "damaged");
-	refuses(b.p, 20, "no model");
-	refuses("", 0, "no model");
-	b.p[b.len / 2] ^= 1;
-	refuses(b.p, b.len, "damaged");
-	b.p[b.len / 2] ^= 1;
-	b.p[8] = 9;
-	refuses(b.p, b.len, "version 9");
-	assert_null(oc_share_open(in_dir("absent", path), &err));
-	oc_buf_fini(&b);
+	oc_refuses_damage(opens, "one", "no model");
 }
 
 /* --------------------------------------------------------------------- stage */
@@ -302,7 +264,7 @@ static void opened(struct oc_driven *d, const char *model, const char *more)
 	struct oc_err err = {0};
 	char options[256];
 
-	snprintf(options, sizeof options, "{model: %s/%s%s}", dir, model, more);
+	snprintf(options, sizeof options, "{model: %s/%s%s}", oc_folder(), model, more);
 	if (oc_driven_open(d, "machine_share", options, 0, &err))
 		fail_msg("%s", err.msg);
 }
@@ -504,20 +466,6 @@ static void groups_by_a_member(void **state)
 	oc_buf_fini(&out);
 }
 
-static int set_up(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-	struct oc_err err = {0};
-
-	(void)state;
-	return oc_remove_tree(dir, &err);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -530,5 +478,5 @@ int main(void)
 		cmocka_unit_test(groups_by_a_member),
 		cmocka_unit_test(interval_covers),
 	};
-	return cmocka_run_group_tests_name("machine_share", tests, set_up, tear_down);
+	return cmocka_run_group_tests_name("machine_share", tests, oc_folder_up, oc_folder_down);
 }

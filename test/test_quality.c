@@ -15,12 +15,11 @@
 #include "base/rng.h"
 #include "curate/train.h"
 #include "index/linear.h"
+#include "folder.h"
 #include "stage.h"
 #include "stat/auc.h"
 
 extern const struct oc_trainer_def oc_trainer_quality;
-
-static char dir[] = "/tmp/test-quality-XXXXXX";
 
 /* ----------------------------------------------------------------- features */
 
@@ -212,12 +211,6 @@ static void make_rows(const char *path, bool good, unsigned n, const char *junk)
 	oc_buf_fini(&b);
 }
 
-static const char *in_dir(const char *name, char out[128])
-{
-	snprintf(out, 128, "%s/%s", dir, name);
-	return out;
-}
-
 struct how {
 	const char *extra;
 	unsigned threads;
@@ -230,14 +223,15 @@ static int train(const char *name, struct how how, struct oc_buf *said, struct o
 	struct oc_arena *a = oc_arena_new();
 	struct oc_buf opts = {0};
 	struct oc_train t = {.ctx = oc_ctx_new(how.threads ? how.threads : 2, 0),
-	                     .out = in_dir(name, out),
-	                     .work_dir = dir,
+	                     .out = oc_in_folder(name, out),
+	                     .work_dir = oc_folder(),
 	                     .seed = how.seed,
 	                     .memory = how.memory ? how.memory : 256 << 20,
 	                     .said = said};
 
-	oc_buf_printf(&opts, "{\"good\":[\"%s\"],\"bad\":[\"%s\"]%s}", in_dir("good.jsonl", good),
-	              in_dir("bad.jsonl", bad), how.extra ? how.extra : ",\"bits\":18");
+	oc_buf_printf(&opts, "{\"good\":[\"%s\"],\"bad\":[\"%s\"]%s}",
+	              oc_in_folder("good.jsonl", good), oc_in_folder("bad.jsonl", bad),
+	              how.extra ? how.extra : ",\"bits\":18");
 	yyjson_val *o = oc_options_read(a, oc_trainer_quality.options, oc_buf_cstr(&opts), err);
 	int rc = o ? oc_trainer_quality.train(&t, o, err) : -1;
 	oc_ctx_free(t.ctx);
@@ -251,20 +245,6 @@ static void trained(const char *name, struct how how, struct oc_buf *said)
 	struct oc_err err = {0};
 	if (train(name, how, said, &err))
 		fail_msg("%s", err.msg);
-}
-
-static bool same_bytes(const char *a, const char *b)
-{
-	struct oc_buf x = {0}, y = {0};
-	struct oc_err err = {0};
-	char p[128], q[128];
-
-	assert_int_equal(oc_file_read(in_dir(a, p), 1u << 28, &x, &err), 0);
-	assert_int_equal(oc_file_read(in_dir(b, q), 1u << 28, &y, &err), 0);
-	bool same = oc_str_eq(oc_buf_view(&x), oc_buf_view(&y));
-	oc_buf_fini(&x);
-	oc_buf_fini(&y);
-	return same;
 }
 
 static double said_number(const struct oc_buf *said, const char *key)
@@ -281,8 +261,8 @@ static void training(void **state)
 	char path[128];
 
 	(void)state;
-	make_rows(in_dir("good.jsonl", path), true, 1500, "{\"text\":\"\"}\n");
-	make_rows(in_dir("bad.jsonl", path), false, 1500, "not json\n");
+	make_rows(oc_in_folder("good.jsonl", path), true, 1500, "{\"text\":\"\"}\n");
+	make_rows(oc_in_folder("bad.jsonl", path), false, 1500, "not json\n");
 	trained("one", (struct how){.threads = 1}, &said);
 	oc_buf_cstr(&said);
 	assert_true(said_number(&said, "auc") > 0.9);
@@ -296,10 +276,10 @@ static void training(void **state)
 	trained("two", (struct how){.threads = 2}, &said);
 	trained("five", (struct how){.threads = 5}, &said);
 	trained("other", (struct how){.seed = 7}, &said);
-	assert_true(same_bytes("one", "two") && same_bytes("one", "five"));
-	assert_false(same_bytes("one", "other"));
+	assert_true(oc_same_bytes("one", "two") && oc_same_bytes("one", "five"));
+	assert_false(oc_same_bytes("one", "other"));
 
-	struct oc_linear *m = oc_linear_read(in_dir("one", path), &err);
+	struct oc_linear *m = oc_linear_read(oc_in_folder("one", path), &err);
 	assert_non_null(m);
 	assert_int_equal(m->shape.bits, 18);
 	assert_true(m->held_n == (uint64_t)held && m->auc_low < m->auc);
@@ -311,46 +291,35 @@ static void training(void **state)
 	err = (struct oc_err){0};
 	assert_int_equal(train("none", (struct how){.memory = 4 << 20}, &said, &err), -1);
 	assert_non_null(strstr(err.msg, "--memory"));
-	assert_false(oc_file_exists(in_dir("none", path)));
+	assert_false(oc_file_exists(oc_in_folder("none", path)));
 	err = (struct oc_err){0};
-	assert_int_equal(oc_file_replace(in_dir("bad.jsonl", path), "{\"text\":\"x\"}\n", 13, &err),
-	                 0);
+	assert_int_equal(
+		oc_file_replace(oc_in_folder("bad.jsonl", path), "{\"text\":\"x\"}\n", 13, &err),
+		0);
 	assert_int_equal(train("none", (struct how){0}, &said, &err), -1);
 	assert_non_null(strstr(err.msg, "there are no bad rows"));
 	oc_buf_fini(&said);
 }
 
-static void refuses(const char *bytes, size_t len, const char *want)
+static bool opens(const char *path, struct oc_err *err)
 {
-	struct oc_err err = {0};
-	char path[128];
+	struct oc_linear *m = oc_linear_read(path, err);
 
-	assert_int_equal(oc_file_replace(in_dir("broken", path), bytes, len, &err), 0);
-	assert_null(oc_linear_read(path, &err));
-	if (!strstr(err.msg, want))
-		fail_msg("\"%s\" lacks \"%s\"", err.msg, want);
+	oc_linear_free(m);
+	return m != NULL;
 }
 
 static void damaged_files(void **state)
 {
+	char path[128];
 	struct oc_buf b = {0};
 	struct oc_err err = {0};
-	char path[128];
 
 	(void)state;
-	assert_int_equal(oc_file_read(in_dir("one", path), 1u << 28, &b, &err), 0);
-	refuses(b.p, b.len - 1, "damaged");
-	refuses(b.p, 20, "no classifier");
-	refuses("", 0, "no classifier");
-	b.p[b.len / 2] ^= 1;
-	refuses(b.p, b.len, "damaged");
-	b.p[b.len / 2] ^= 1;
-	b.p[8] = 9;
-	refuses(b.p, b.len, "version 9");
-	b.p[8] = 1;
+	oc_refuses_damage(opens, "one", "no classifier");
+	assert_int_equal(oc_file_read(oc_in_folder("one", path), 1u << 28, &b, &err), 0);
 	b.p[24] = 60; /* bits */
-	refuses(b.p, b.len, "damaged");
-	assert_null(oc_linear_read(in_dir("absent", path), &err));
+	oc_refuses(opens, b.p, b.len, "damaged");
 	oc_buf_fini(&b);
 }
 
@@ -374,7 +343,7 @@ static void opened(struct oc_driven *d, const char *more)
 	struct oc_err err = {0};
 	char options[256];
 
-	snprintf(options, sizeof options, "{model: %s/one%s}", dir, more);
+	snprintf(options, sizeof options, "{model: %s/one%s}", oc_folder(), more);
 	if (oc_driven_open(d, "quality", options, 0, &err))
 		fail_msg("%s", err.msg);
 }
@@ -442,20 +411,6 @@ static void hostile_texts_are_linear(void **state)
 	oc_arena_free(a);
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct oc_err err = {0};
-
-	(void)state;
-	return oc_remove_tree(dir, &err);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -467,5 +422,5 @@ int main(void)
 		cmocka_unit_test(the_stage),
 		cmocka_unit_test(hostile_texts_are_linear),
 	};
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, oc_folder_up, oc_folder_down);
 }

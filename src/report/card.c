@@ -4,11 +4,7 @@
 
 #include <stdio.h>
 
-static double num(yyjson_val *v, const char *path)
-{
-	yyjson_val *at = oc_json_path(v, oc_str(path));
-	return yyjson_is_num(at) ? yyjson_get_num(at) : 0;
-}
+#include "report/value.h"
 
 static const char *size_category(double rows)
 {
@@ -70,30 +66,32 @@ static const char *data_end(yyjson_val *facts)
 static void split_config(struct oc_buf *b, yyjson_val *facts)
 {
 	oc_buf_puts(b, "configs:\n- config_name: default\n  data_files:\n");
-	if (num(facts, "rows.train") > 0)
+	if (oc_fact_num(facts, "rows.train") > 0)
 		oc_buf_printf(b, "  - split: train\n    path: data/train-*.%s\n", data_end(facts));
-	if (num(facts, "rows.test") > 0)
+	if (oc_fact_num(facts, "rows.test") > 0)
 		oc_buf_printf(b, "  - split: test\n    path: data/test-*.%s\n", data_end(facts));
 }
 
 static void header(struct oc_buf *b, yyjson_val *facts)
 {
-	double real = num(facts, "origin.real.rows"), made = num(facts, "origin.synthetic.rows");
+	double real = oc_fact_num(facts, "origin.real.rows"),
+	       made = oc_fact_num(facts, "origin.synthetic.rows");
 
 	oc_buf_puts(b, "---\npretty_name: ");
 	yaml_str(b, oc_json_get_str(facts, "name"));
 	oc_buf_putc(b, '\n');
 	licence(b, facts);
 	oc_buf_puts(b, "annotations_creators:\n");
-	oc_buf_puts(b,
-	            num(facts, "review.seen") > 0 ? "- expert-generated\n" : "- no-annotation\n");
+	oc_buf_puts(b, oc_fact_num(facts, "review.seen") > 0 ? "- expert-generated\n"
+	                                                     : "- no-annotation\n");
 	oc_buf_puts(b, "language_creators:\n");
 	if (real > 0)
 		oc_buf_puts(b, "- found\n");
 	if (made > 0)
 		oc_buf_puts(b, "- machine-generated\n");
-	oc_buf_printf(b, "size_categories:\n- \"%s\"\n",
-	              size_category(num(facts, "rows.train") + num(facts, "rows.test")));
+	oc_buf_printf(
+		b, "size_categories:\n- \"%s\"\n",
+		size_category(oc_fact_num(facts, "rows.train") + oc_fact_num(facts, "rows.test")));
 	oc_buf_puts(b, "tags:\n- outcross\n");
 	if (made > 0)
 		oc_buf_puts(b, "- synthetic\n");
@@ -137,7 +135,7 @@ static void sources(struct oc_buf *b, yyjson_val *facts)
 		              OC_ARG(oc_json_get_str(s, "name")),
 		              OC_ARG(oc_json_get_str(s, "type")),
 		              oc_json_get_bool(s, "depth_at_least", false) ? "at least " : "",
-		              num(s, "depth"));
+		              oc_fact_num(s, "depth"));
 	}
 }
 
@@ -152,10 +150,10 @@ static void checks(struct oc_buf *b, yyjson_val *facts)
 	yyjson_arr_foreach(oc_json_get(facts, "steps"), i, n, step)
 	{
 		oc_buf_printf(b, "| %.*s | %.0f |", OC_ARG(oc_json_get_str(step, "name")),
-		              num(step, "went"));
+		              oc_fact_num(step, "went"));
 		yyjson_arr_foreach(oc_json_get(step, "fell"), k, m, rule)
 		{
-			oc_buf_printf(b, "%s %.0f %.*s", k ? "," : "", num(rule, "n"),
+			oc_buf_printf(b, "%s %.0f %.*s", k ? "," : "", oc_fact_num(rule, "n"),
 			              OC_ARG(oc_json_get_str(rule, "rule")));
 		}
 		oc_buf_puts(b, " |\n");
@@ -171,31 +169,32 @@ int oc_report_card(struct oc_buf *b, yyjson_val *facts, struct oc_err *err)
 	oc_buf_printf(b, "\n# %.*s\n\nMade by %.*s on %.*s, seed %.0f, plan %.*s.\n\n",
 	              OC_ARG(oc_json_get_str(facts, "name")),
 	              OC_ARG(oc_json_get_str(facts, "program")),
-	              OC_ARG(oc_json_get_str(facts, "created")), num(facts, "seed"),
+	              OC_ARG(oc_json_get_str(facts, "created")), oc_fact_num(facts, "seed"),
 	              OC_ARG(oc_json_get_str(facts, "plan_hash")));
 	oc_buf_printf(
 		b,
 		"The train split descends from **%.0f founders** (distinct real rows), effectively "
 		"%.1f. `lineage/` holds the pedigree of every row, line for line.\n\n| rows | |\n"
 		"|---|---|\n",
-		num(facts, "founders.distinct"), num(facts, "founders.effective"));
-	count(b, "train", num(facts, "rows.train"));
-	count(b, "test (held-out real rows)", num(facts, "rows.test"));
-	count(b, "of train: real", num(facts, "origin.real.rows"));
-	count(b, "of train: synthetic", num(facts, "origin.synthetic.rows"));
-	count(b, "of train: unknown origin", num(facts, "origin.unknown.rows"));
-	count(b, "held for people, not in the set", num(facts, "rows.held"));
-	count(b, "rejected, with reasons", num(facts, "rows.rejected"));
+		oc_fact_num(facts, "founders.distinct"), oc_fact_num(facts, "founders.effective"));
+	count(b, "train", oc_fact_num(facts, "rows.train"));
+	count(b, "test (held-out real rows)", oc_fact_num(facts, "rows.test"));
+	count(b, "of train: real", oc_fact_num(facts, "origin.real.rows"));
+	count(b, "of train: synthetic", oc_fact_num(facts, "origin.synthetic.rows"));
+	count(b, "of train: unknown origin", oc_fact_num(facts, "origin.unknown.rows"));
+	count(b, "held for people, not in the set", oc_fact_num(facts, "rows.held"));
+	count(b, "rejected, with reasons", oc_fact_num(facts, "rows.rejected"));
 	sources(b, facts);
 	checks(b, facts);
 	oc_buf_puts(b, "\n## Review by people\n\n");
-	if (num(facts, "review.seen") > 0)
+	if (oc_fact_num(facts, "review.seen") > 0)
 		oc_buf_printf(
 			b,
 			"%.0f rows seen, %.0f rejected or edited: defect rate between %.1f %% and "
 			"%.1f %% (95 %%, Clopper-Pearson).\n",
-			num(facts, "review.seen"), num(facts, "review.defects"),
-			100 * num(facts, "review.low"), 100 * num(facts, "review.high"));
+			oc_fact_num(facts, "review.seen"), oc_fact_num(facts, "review.defects"),
+			100 * oc_fact_num(facts, "review.low"),
+			100 * oc_fact_num(facts, "review.high"));
 	else
 		oc_buf_puts(b, "Not measured: nobody reviewed rows of this run.\n");
 	oc_buf_puts(b, "\n## Rehearsal\n\n");
@@ -224,7 +223,7 @@ static void distribution(struct oc_buf *b, yyjson_val *facts)
 	for (size_t s = 0; s < 2; s++) {
 		char path[32];
 		snprintf(path, sizeof path, "rows.%s", splits[s]);
-		if (!(num(facts, path) > 0))
+		if (!(oc_fact_num(facts, path) > 0))
 			continue;
 		oc_buf_printf(
 			b,
@@ -243,7 +242,7 @@ static void distribution(struct oc_buf *b, yyjson_val *facts)
 		yyjson_val *column;
 		size_t i, n;
 		snprintf(path, sizeof path, "rows.%s", splits[s]);
-		if (!(num(facts, path) > 0))
+		if (!(oc_fact_num(facts, path) > 0))
 			continue;
 		oc_buf_printf(
 			b,
@@ -302,7 +301,8 @@ int oc_report_croissant(struct oc_buf *b, yyjson_val *facts, struct oc_err *err)
 		b,
 		",\"description\":\"%.0f train rows that descend from %.0f real rows, and %.0f "
 		"held-out real rows; the pedigree of every row lies in lineage/.\"",
-		num(facts, "rows.train"), num(facts, "founders.distinct"), num(facts, "rows.test"));
+		oc_fact_num(facts, "rows.train"), oc_fact_num(facts, "founders.distinct"),
+		oc_fact_num(facts, "rows.test"));
 	oc_buf_puts(b, ",\"datePublished\":");
 	oc_buf_json(b, (struct oc_str){created.p, created.len < 10 ? created.len : 10});
 	oc_buf_puts(b, ",\"version\":\"1.0.0\"");

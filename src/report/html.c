@@ -90,6 +90,11 @@ void oc_html_num(struct oc_buf *b, double n)
 		oc_buf_printf(b, "%.3g", n);
 }
 
+void oc_html_heading(struct oc_buf *b, const char *id, const char *text)
+{
+	oc_buf_printf(b, "<h2 id=\"%s\">%s</h2>\n", id, text);
+}
+
 static void value(struct oc_buf *b, yyjson_val *v)
 {
 	struct oc_buf text = {0};

@@ -15,6 +15,7 @@ void oc_html_id(struct oc_buf *b, struct oc_str a,
                 struct oc_str c);               /* "a-c", safe in href and id */
 void oc_html_count(struct oc_buf *b, double n); /* 12,345 */
 void oc_html_num(struct oc_buf *b, double n);   /* three significant digits */
+void oc_html_heading(struct oc_buf *b, const char *id, const char *text); /* of a section */
 /* A row as people read it: its members one below the other, long ones clipped. */
 void oc_html_row(struct oc_buf *b, yyjson_val *row);
 

@@ -5,12 +5,7 @@
 
 #include "report/html.h"
 #include "report/sections.h"
-
-static double num(yyjson_val *facts, const char *path)
-{
-	yyjson_val *v = oc_json_path(facts, oc_str(path));
-	return yyjson_is_num(v) ? yyjson_get_num(v) : 0;
-}
+#include "report/value.h"
 
 static void tile(struct oc_buf *b, const char *css, const char *href, double n, const char *label)
 {
@@ -40,10 +35,10 @@ static void head(struct oc_buf *b, yyjson_val *f)
 	oc_html_text(b, oc_json_get_str(f, "program"));
 	oc_buf_puts(b, " · ");
 	oc_html_text(b, oc_json_get_str(f, "created"));
-	oc_buf_printf(b, " · seed %.0f · plan <code>", num(f, "seed"));
+	oc_buf_printf(b, " · seed %.0f · plan <code>", oc_fact_num(f, "seed"));
 	oc_html_text(b, oc_json_get_str(f, "plan_hash"));
 	oc_buf_puts(b, "</code> · ");
-	oc_html_num(b, num(f, "spend.seconds"));
+	oc_html_num(b, oc_fact_num(f, "spend.seconds"));
 	oc_buf_puts(b, " s</p></header>\n");
 }
 
@@ -61,7 +56,7 @@ static bool always(yyjson_val *f)
 
 static bool asked(yyjson_val *f)
 {
-	return num(f, "spend.sent") + num(f, "spend.cached") > 0;
+	return oc_fact_num(f, "spend.sent") + oc_fact_num(f, "spend.cached") > 0;
 }
 
 static bool generated(yyjson_val *f)
@@ -76,7 +71,9 @@ static bool measured(yyjson_val *f)
 
 static bool reviewed(yyjson_val *f)
 {
-	return num(f, "review.seen") + num(f, "review.waiting") + num(f, "rows.held") > 0;
+	return oc_fact_num(f, "review.seen") + oc_fact_num(f, "review.waiting") +
+	               oc_fact_num(f, "rows.held") >
+	       0;
 }
 
 static bool rehearsed(yyjson_val *f)
@@ -137,8 +134,9 @@ static void absent(struct oc_buf *b, yyjson_val *f)
 
 static void founders(struct oc_buf *b, yyjson_val *f)
 {
-	double train = num(f, "rows.train"), distinct = num(f, "founders.distinct");
-	double real = num(f, "origin.real.rows"), without = num(f, "founders.rows_without");
+	double train = oc_fact_num(f, "rows.train"), distinct = oc_fact_num(f, "founders.distinct");
+	double real = oc_fact_num(f, "origin.real.rows"),
+	       without = oc_fact_num(f, "founders.rows_without");
 
 	if (!(distinct > 0)) {
 		oc_buf_puts(b, "<p id=\"founders\">None of the ");
@@ -151,7 +149,7 @@ static void founders(struct oc_buf *b, yyjson_val *f)
 	oc_buf_puts(b, " train rows descend from ");
 	oc_html_count(b, distinct);
 	oc_buf_puts(b, " distinct real rows, effectively ");
-	oc_html_num(b, num(f, "founders.effective"));
+	oc_html_num(b, oc_fact_num(f, "founders.effective"));
 	oc_buf_puts(b, " (1 / sum of squared shares, a row shared evenly among its founders). ");
 	if (without > 0) {
 		oc_html_count(b, without);
@@ -168,18 +166,19 @@ static void founders(struct oc_buf *b, yyjson_val *f)
 static void tiles(struct oc_buf *b, yyjson_val *f)
 {
 	oc_buf_puts(b, "<section class=\"tiles\">");
-	tile(b, "lead", "founders", num(f, "founders.distinct"),
+	tile(b, "lead", "founders", oc_fact_num(f, "founders.distinct"),
 	     "founders: distinct real rows this set descends from");
-	tile(b, "", "rows", num(f, "rows.train"), "train rows");
-	tile(b, "", "holdout", num(f, "rows.test"), "held-out real rows, the test split");
-	tile(b, "", "fallen", num(f, "rows.rejected"), "rows rejected, each with its reason");
+	tile(b, "", "rows", oc_fact_num(f, "rows.train"), "train rows");
+	tile(b, "", "holdout", oc_fact_num(f, "rows.test"), "held-out real rows, the test split");
+	tile(b, "", "fallen", oc_fact_num(f, "rows.rejected"),
+	     "rows rejected, each with its reason");
 	oc_buf_puts(b, "</section>\n");
 }
 
 static void waiting(struct oc_buf *b, yyjson_val *f)
 {
 	oc_buf_puts(b, "<p class=\"warn\">");
-	oc_html_count(b, num(f, "review.waiting"));
+	oc_html_count(b, oc_fact_num(f, "review.waiting"));
 	oc_buf_puts(b, " rows wait for people and are not in the data set: <code>outcross review ");
 	oc_html_text(b, oc_json_get_str(f, "folder"));
 	oc_buf_puts(b, "</code></p>\n");

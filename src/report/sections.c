@@ -1,4 +1,5 @@
 #include "report/sections.h"
+#include "report/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,17 +7,6 @@
 #include "report/html.h"
 
 #define LOSSES_OPEN 6 /* reasons of a step in the flow; the others unfold */
-
-static double num(yyjson_val *v, const char *path)
-{
-	yyjson_val *at = oc_json_path(v, oc_str(path));
-	return yyjson_is_num(at) ? yyjson_get_num(at) : 0;
-}
-
-static void heading(struct oc_buf *b, const char *id, const char *text)
-{
-	oc_buf_printf(b, "<h2 id=\"%s\">%s</h2>\n", id, text);
-}
 
 /* The command that prints the rows behind a number. */
 static void show_hint(struct oc_buf *b, yyjson_val *facts, const char *which)
@@ -64,7 +54,7 @@ static void loss(struct oc_buf *b, yyjson_val *facts, struct oc_str step, struct
 static int by_n(const void *a, const void *b)
 {
 	yyjson_val *const *x = a, *const *y = b;
-	double p = num(*x, "n"), q = num(*y, "n");
+	double p = oc_fact_num(*x, "n"), q = oc_fact_num(*y, "n");
 	struct oc_str r = oc_json_get_str(*x, "rule"), s = oc_json_get_str(*y, "rule");
 
 	return p != q ? (p < q ? 1 : -1) : oc_str_cmp(r, s);
@@ -83,7 +73,7 @@ static void fell(struct oc_buf *b, yyjson_val *facts, yyjson_val *list)
 	}
 	qsort(order, n, sizeof *order, by_n);
 	for (i = open; i < n; i++)
-		more += num(order[i], "n");
+		more += oc_fact_num(order[i], "n");
 	for (i = 0; i < n; i++) {
 		if (i == open) {
 			oc_buf_printf(b, "<details><summary>%zu more reasons, ", n - open);
@@ -91,7 +81,7 @@ static void fell(struct oc_buf *b, yyjson_val *facts, yyjson_val *list)
 			oc_buf_puts(b, " rows</summary>");
 		}
 		loss(b, facts, oc_json_get_str(order[i], "step"), oc_json_get_str(order[i], "rule"),
-		     num(order[i], "n"));
+		     oc_fact_num(order[i], "n"));
 	}
 	oc_buf_puts(b, n > open ? "</details>" : "");
 	free(order);
@@ -103,13 +93,13 @@ static void losses(struct oc_buf *b, yyjson_val *facts, yyjson_val *step)
 	yyjson_val *left = oc_json_get(step, "left");
 
 	fell(b, facts, oc_json_get(step, "fell"));
-	if (num(left, "n") > 0)
+	if (oc_fact_num(left, "n") > 0)
 		loss(b, facts, oc_json_get_str(step, "name"), oc_json_get_str(left, "to"),
-		     num(left, "n"));
+		     oc_fact_num(left, "n"));
 	for (size_t k = 0; k < 3; k++)
-		if (num(step, notes[k]) > 0) {
+		if (oc_fact_num(step, notes[k]) > 0) {
 			oc_buf_puts(b, "<div class=\"soft\">");
-			oc_html_count(b, num(step, notes[k]));
+			oc_html_count(b, oc_fact_num(step, notes[k]));
 			oc_buf_printf(b, " %s</div>", notes[k]);
 		}
 }
@@ -117,11 +107,11 @@ static void losses(struct oc_buf *b, yyjson_val *facts, yyjson_val *step)
 void oc_section_flow(struct oc_buf *b, yyjson_val *facts)
 {
 	static const char *const ends[] = {"train", "test", "held", "rejected", "merged", "unused"};
-	double most = num(facts, "rows.in") + num(facts, "rows.made");
+	double most = oc_fact_num(facts, "rows.in") + oc_fact_num(facts, "rows.made");
 	size_t i, n;
 	yyjson_val *step;
 
-	heading(b, "flow", "What happened to every row");
+	oc_html_heading(b, "flow", "What happened to every row");
 	oc_buf_puts(b, "<div class=\"wide\"><table class=\"full steps\"><tr><th>step</th>"
 	               "<th class=\"n\">read or made</th><th class=\"n\">go on</th>"
 	               "<th class=\"flow\"></th><th>fell or left here</th></tr>\n");
@@ -135,30 +125,30 @@ void oc_section_flow(struct oc_buf *b, yyjson_val *facts)
 			oc_buf_puts(b, "</span>");
 		}
 		oc_buf_puts(b, "</td><td class=\"n\">");
-		if (num(step, "came") > 0)
-			oc_html_count(b, num(step, "came"));
+		if (oc_fact_num(step, "came") > 0)
+			oc_html_count(b, oc_fact_num(step, "came"));
 		oc_buf_puts(b, "</td><td class=\"n\">");
-		oc_html_count(b, num(step, "went"));
+		oc_html_count(b, oc_fact_num(step, "went"));
 		oc_buf_printf(b,
 		              "</td><td class=\"flow\"><div class=\"bar-track\"><i class=\"real\" "
 		              "style=\"width:%.2f%%\">"
 		              "</i></div></td><td>",
-		              most > 0 ? 100 * num(step, "went") / most : 0);
+		              most > 0 ? 100 * oc_fact_num(step, "went") / most : 0);
 		losses(b, facts, step);
 		oc_buf_puts(b, "</td></tr>\n");
 	}
 	oc_buf_puts(b, "</table></div>\n<p>The ledger balances: ");
-	oc_html_count(b, num(facts, "rows.in"));
+	oc_html_count(b, oc_fact_num(facts, "rows.in"));
 	oc_buf_puts(b, " read + ");
-	oc_html_count(b, num(facts, "rows.made"));
+	oc_html_count(b, oc_fact_num(facts, "rows.made"));
 	oc_buf_puts(b, " made + ");
-	oc_html_count(b, num(facts, "rows.repeated"));
+	oc_html_count(b, oc_fact_num(facts, "rows.repeated"));
 	oc_buf_puts(b, " repeated = ");
 	for (size_t k = 0; k < sizeof ends / sizeof ends[0]; k++) {
 		char path[32];
 		snprintf(path, sizeof path, "rows.%s", ends[k]);
 		oc_buf_puts(b, k ? " + " : "");
-		oc_html_count(b, num(facts, path));
+		oc_html_count(b, oc_fact_num(facts, path));
 		oc_buf_printf(b, " %s", ends[k]);
 	}
 	oc_buf_puts(b, ".</p>\n");
@@ -171,22 +161,22 @@ void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
 	static const char *const groups[] = {"real", "synthetic", "unknown", "held_out"};
 	static const char *const labels[] = {"real", "synthetic", "unknown origin",
 	                                     "held out (test)"};
-	double train = num(facts, "rows.train");
+	double train = oc_fact_num(facts, "rows.train");
 	yyjson_val *depth, *holdout = oc_json_get(facts, "holdout");
 	size_t i, n;
 
-	heading(b, "rows", "Origin and depth");
+	oc_html_heading(b, "rows", "Origin and depth");
 	for (size_t g = 0; g < 4; g++) {
 		struct oc_buf text = {0};
 		char path[48];
 		snprintf(path, sizeof path, "origin.%s.rows", groups[g]);
-		double rows = num(facts, path);
+		double rows = oc_fact_num(facts, path);
 		if (!(rows > 0))
 			continue;
 		oc_html_count(&text, rows);
 		oc_buf_puts(&text, " rows, about ");
 		snprintf(path, sizeof path, "origin.%s.tokens", groups[g]);
-		oc_html_count(&text, num(facts, path));
+		oc_html_count(&text, oc_fact_num(facts, path));
 		oc_buf_puts(&text, " tokens");
 		oc_html_bar(b, groups[g], oc_str(labels[g]), train > 0 ? rows / train : 0,
 		            oc_buf_cstr(&text));
@@ -202,14 +192,15 @@ void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
 	yyjson_arr_foreach(oc_json_get(facts, "depth"), i, n, depth)
 	{
 		oc_buf_printf(b, "<tr><td>%s%.0f%s</td><td class=\"n\">",
-		              num(depth, "depth") > 0 &&
+		              oc_fact_num(depth, "depth") > 0 &&
 		                              oc_json_get_bool(facts, "depth_at_least", false)
 		                      ? "&ge; "
 		                      : "",
-		              num(depth, "depth"), num(depth, "depth") > 0 ? "" : " (people)");
-		oc_html_count(b, num(depth, "rows"));
+		              oc_fact_num(depth, "depth"),
+		              oc_fact_num(depth, "depth") > 0 ? "" : " (people)");
+		oc_html_count(b, oc_fact_num(depth, "rows"));
 		oc_buf_puts(b, "</td><td class=\"n\">");
-		oc_html_count(b, num(depth, "tokens"));
+		oc_html_count(b, oc_fact_num(depth, "tokens"));
 		oc_buf_puts(b, "</td></tr>");
 	}
 	oc_buf_puts(b, "</table></div>\n<p id=\"holdout\">");
@@ -218,25 +209,25 @@ void oc_section_rows(struct oc_buf *b, yyjson_val *facts)
 		               "real rows.</p>\n");
 		return;
 	}
-	if (!(num(holdout, "real_rows") > 0)) {
+	if (!(oc_fact_num(holdout, "real_rows") > 0)) {
 		oc_buf_puts(b, "No row is known to be real, so none could be held out, and nothing "
 		               "here can be compared with unseen real rows.</p>\n");
 		return;
 	}
-	oc_html_count(b, num(holdout, "rows"));
+	oc_html_count(b, oc_fact_num(holdout, "rows"));
 	oc_buf_puts(b, " of ");
-	oc_html_count(b, num(holdout, "real_rows"));
+	oc_html_count(b, oc_fact_num(holdout, "real_rows"));
 	oc_buf_puts(b, " real rows were held out before anything looked at them, drawn by ");
 	oc_html_text(b, oc_json_get_str(holdout, "by"));
 	oc_buf_puts(b, " (");
-	oc_html_count(b, num(holdout, "units"));
+	oc_html_count(b, oc_fact_num(holdout, "units"));
 	oc_buf_puts(b, " units). They are the test split; no prompt, example, mix or model has "
 	               "seen them.");
 	if (oc_json_get_bool(holdout, "few", false))
 		oc_buf_puts(b, " <strong>Too few held-out rows to tell</strong>: below 200 units "
 		               "no comparison with them means much.");
 	oc_buf_puts(b, "</p>\n");
-	if (num(facts, "rows.test") > 0)
+	if (oc_fact_num(facts, "rows.test") > 0)
 		show_hint(b, facts, "--test");
 }
 
@@ -256,7 +247,7 @@ void oc_section_lengths(struct oc_buf *b, yyjson_val *facts)
 	unsigned series_n = 0, first = BINS, last = 0;
 	size_t i, n = 0;
 
-	heading(b, "lengths", "How long the rows are");
+	oc_html_heading(b, "lengths", "How long the rows are");
 	yyjson_arr_foreach(from, i, n, v)
 	{
 		if (i < BINS)
@@ -321,31 +312,33 @@ static void cost_row(struct oc_buf *b, const char *what, double money, double to
 
 void oc_section_cost(struct oc_buf *b, yyjson_val *facts)
 {
-	double money = num(facts, "spend.money"), seconds = num(facts, "spend.seconds");
-	double tokens = num(facts, "spend.prompt_tokens") + num(facts, "spend.completion_tokens");
+	double money = oc_fact_num(facts, "spend.money"),
+	       seconds = oc_fact_num(facts, "spend.seconds");
+	double tokens = oc_fact_num(facts, "spend.prompt_tokens") +
+	                oc_fact_num(facts, "spend.completion_tokens");
 	double right = 0;
 	yyjson_val *key, *v;
 	size_t i, n;
 
-	heading(b, "cost", "What it cost");
+	oc_html_heading(b, "cost", "What it cost");
 	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, v)
 	{
-		right += num(v, "sums.right.n");
+		right += oc_fact_num(v, "sums.right.n");
 	}
 	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th></th><th class=\"n\">money</th>"
 	               "<th class=\"n\">tokens</th><th class=\"n\">seconds</th></tr>");
 	cost_row(b, "the run", money, tokens, seconds, 1);
-	cost_row(b, "per row made", money, tokens, seconds, num(facts, "rows.made"));
+	cost_row(b, "per row made", money, tokens, seconds, oc_fact_num(facts, "rows.made"));
 	if (right > 0)
 		cost_row(b, "per right row", money, tokens, seconds, right);
 	cost_row(b, "per machine-made row kept", money, tokens, seconds,
-	         num(facts, "origin.synthetic.rows"));
+	         oc_fact_num(facts, "origin.synthetic.rows"));
 	oc_buf_puts(b, "</table></div>\n<p class=\"soft\">");
-	oc_html_count(b, num(facts, "spend.sent"));
+	oc_html_count(b, oc_fact_num(facts, "spend.sent"));
 	oc_buf_puts(b, " requests sent, ");
-	oc_html_count(b, num(facts, "spend.cached"));
+	oc_html_count(b, oc_fact_num(facts, "spend.cached"));
 	oc_buf_puts(b, " answered from the reply store for nothing, ");
-	oc_html_count(b, num(facts, "spend.failed"));
+	oc_html_count(b, oc_fact_num(facts, "spend.failed"));
 	oc_buf_puts(b, " failed. Money is at list price, in the currency of the plan's "
 	               "<code>price</code>.</p>\n");
 }
@@ -377,20 +370,20 @@ static void sums(struct oc_buf *b, yyjson_val *s)
 	oc_buf_puts(b, "</tr>");
 	for (size_t k = 0; k < 4; k++) {
 		yyjson_val *c = oc_json_get(s, kinds[k]);
-		double n = num(c, "n");
+		double n = oc_fact_num(c, "n");
 		oc_buf_printf(b, "<tr><td>%s</td><td class=\"n\">", kinds[k]);
 		oc_html_count(b, n);
 		oc_buf_puts(b, "</td><td class=\"n\">");
-		oc_html_count(b, num(c, "distinct"));
+		oc_html_count(b, oc_fact_num(c, "distinct"));
 		oc_buf_puts(b, "</td><td class=\"n\">");
 		if (n > 0)
-			oc_buf_printf(b, "%.0f %%", 100 * num(c, "trivial") / n);
+			oc_buf_printf(b, "%.0f %%", 100 * oc_fact_num(c, "trivial") / n);
 		oc_buf_puts(b, "</td>");
 		for (int d = 1; d <= 4; d++) {
 			char path[32];
 			snprintf(path, sizeof path, "by_digits.%d", d);
 			oc_buf_printf(b, "<td class=\"n\">%.0f %%</td>",
-			              n > 0 ? 100 * num(c, path) / n : 0);
+			              n > 0 ? 100 * oc_fact_num(c, path) / n : 0);
 		}
 		oc_buf_puts(b, "</tr>");
 	}
@@ -402,16 +395,17 @@ static void sums(struct oc_buf *b, yyjson_val *s)
 		              ": of the kept sums %.0f %% have the size that was asked, of the "
 		              "others %.0f %% "
 		              "(difference %.0f points, 95 %% interval %.0f to %.0f).</p>\n",
-		              100 * num(s, "as_asked.kept.share"),
-		              100 * num(s, "as_asked.not_kept.share"),
-		              100 * num(s, "as_asked.difference"), 100 * num(s, "as_asked.low"),
-		              100 * num(s, "as_asked.high"));
+		              100 * oc_fact_num(s, "as_asked.kept.share"),
+		              100 * oc_fact_num(s, "as_asked.not_kept.share"),
+		              100 * oc_fact_num(s, "as_asked.difference"),
+		              100 * oc_fact_num(s, "as_asked.low"),
+		              100 * oc_fact_num(s, "as_asked.high"));
 	}
 }
 
 static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
 {
-	double made = num(r, "made");
+	double made = oc_fact_num(r, "made");
 	yyjson_val *s = oc_json_get(r, "sums"), *cell;
 	size_t i, n;
 
@@ -419,15 +413,15 @@ static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
 	oc_html_text(b, name);
 	oc_buf_puts(b, "</h3>\n");
 	count_bar(b, "synthetic", "generated", made, made);
-	count_bar(b, "synthetic", "readable", num(r, "readable"), made);
+	count_bar(b, "synthetic", "readable", oc_fact_num(r, "readable"), made);
 	if (s) {
-		count_bar(b, "synthetic", "right", num(s, "right.n"), made);
-		count_bar(b, "synthetic", "right and not trivial", num(s, "right.not_trivial"),
-		          made);
+		count_bar(b, "synthetic", "right", oc_fact_num(s, "right.n"), made);
+		count_bar(b, "synthetic", "right and not trivial",
+		          oc_fact_num(s, "right.not_trivial"), made);
 	}
-	count_bar(b, "real", "kept", num(r, "kept"), made);
-	if (num(r, "held") > 0)
-		count_bar(b, "unknown", "waiting for people", num(r, "held"), made);
+	count_bar(b, "real", "kept", oc_fact_num(r, "kept"), made);
+	if (oc_fact_num(r, "held") > 0)
+		count_bar(b, "unknown", "waiting for people", oc_fact_num(r, "held"), made);
 	if (s)
 		sums(b, s);
 	n = yyjson_arr_size(oc_json_get(r, "cells"));
@@ -440,9 +434,9 @@ static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
 		oc_buf_puts(b, "<tr><td>");
 		oc_html_text(b, oc_json_get_str(cell, "cell"));
 		oc_buf_puts(b, "</td><td class=\"n\">");
-		oc_html_count(b, num(cell, "quota"));
+		oc_html_count(b, oc_fact_num(cell, "quota"));
 		oc_buf_puts(b, "</td><td class=\"n\">");
-		oc_html_count(b, num(cell, "kept"));
+		oc_html_count(b, oc_fact_num(cell, "kept"));
 		oc_buf_puts(b, "</td></tr>");
 	}
 	if (n)
@@ -454,7 +448,7 @@ void oc_section_recipes(struct oc_buf *b, yyjson_val *facts)
 	yyjson_val *key, *v;
 	size_t i, n;
 
-	heading(b, "recipes", "What the model was asked for, and what it gave");
+	oc_html_heading(b, "recipes", "What the model was asked for, and what it gave");
 	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, v)
 	{
 		recipe(b, oc_json_str(key), v);

@@ -5,17 +5,7 @@
 
 #include "report/html.h"
 #include "report/sections.h"
-
-static double num(yyjson_val *v, const char *path)
-{
-	yyjson_val *at = oc_json_path(v, oc_str(path));
-	return yyjson_is_num(at) ? yyjson_get_num(at) : 0;
-}
-
-static void heading(struct oc_buf *b, const char *id, const char *text)
-{
-	oc_buf_printf(b, "<h2 id=\"%s\">%s</h2>\n", id, text);
-}
+#include "report/value.h"
 
 static void card(struct oc_buf *b, const char *title, struct oc_str key, yyjson_val *row)
 {
@@ -35,7 +25,8 @@ static void beside(struct oc_buf *b, const char *title, yyjson_val *e)
 	oc_buf_puts(b, "<div class=\"pair\">");
 	card(b, title, oc_json_get_str(e, "key"), oc_json_get(e, "row"));
 	if (near) {
-		snprintf(label, sizeof label, "nearest real, ROUGE-L %.2f:", num(near, "rouge_l"));
+		snprintf(label, sizeof label,
+		         "nearest real, ROUGE-L %.2f:", oc_fact_num(near, "rouge_l"));
 		card(b, label, oc_json_get_str(near, "key"), oc_json_get(near, "row"));
 	}
 	oc_buf_puts(b, "</div>\n");
@@ -62,12 +53,12 @@ static void pairs(struct oc_buf *b, const char *title, yyjson_val *rows)
 
 void oc_section_people(struct oc_buf *b, yyjson_val *facts)
 {
-	double seen = num(facts, "review.seen");
+	double seen = oc_fact_num(facts, "review.seen");
 
-	heading(b, "people", "What people saw");
+	oc_html_heading(b, "people", "What people saw");
 	if (!(seen > 0)) {
 		oc_buf_puts(b, "<p>Nobody has reviewed rows of this run; ");
-		oc_html_count(b, num(facts, "review.waiting"));
+		oc_html_count(b, oc_fact_num(facts, "review.waiting"));
 		oc_buf_puts(b, " wait.</p>\n");
 		pairs(b, "waits:", oc_json_path(facts, OC_LIT("review.rows")));
 		return;
@@ -75,12 +66,12 @@ void oc_section_people(struct oc_buf *b, yyjson_val *facts)
 	oc_buf_puts(b, "<p>People saw ");
 	oc_html_count(b, seen);
 	oc_buf_puts(b, " rows and rejected or edited ");
-	oc_html_count(b, num(facts, "review.defects"));
-	oc_buf_printf(b,
-	              ": a defect rate of %.1f %% (95 %% interval %.1f to %.1f, Clopper-Pearson). ",
-	              100 * num(facts, "review.defects") / seen, 100 * num(facts, "review.low"),
-	              100 * num(facts, "review.high"));
-	oc_html_count(b, num(facts, "review.waiting"));
+	oc_html_count(b, oc_fact_num(facts, "review.defects"));
+	oc_buf_printf(
+		b, ": a defect rate of %.1f %% (95 %% interval %.1f to %.1f, Clopper-Pearson). ",
+		100 * oc_fact_num(facts, "review.defects") / seen,
+		100 * oc_fact_num(facts, "review.low"), 100 * oc_fact_num(facts, "review.high"));
+	oc_html_count(b, oc_fact_num(facts, "review.waiting"));
 	oc_buf_puts(b, " wait.</p>\n");
 	pairs(b, "waits:", oc_json_path(facts, OC_LIT("review.rows")));
 }
@@ -91,7 +82,7 @@ void oc_section_examples(struct oc_buf *b, yyjson_val *facts)
 {
 	size_t n = yyjson_arr_size(oc_json_get(facts, "examples"));
 
-	heading(b, "examples", "Machine-made rows beside the nearest real one");
+	oc_html_heading(b, "examples", "Machine-made rows beside the nearest real one");
 	oc_buf_printf(b,
 	              "<p class=\"soft\">%zu rows of the train split at random. A row's whole "
 	              "life: <code>outcross why ",
@@ -141,7 +132,7 @@ static void fallen_row(struct oc_buf *b, yyjson_val *e)
 	oc_html_text(b, oc_json_get_str(e, "key"));
 	if (begins) {
 		oc_buf_puts(b, ", ");
-		oc_html_count(b, num(e, "bytes"));
+		oc_html_count(b, oc_fact_num(e, "bytes"));
 		oc_buf_puts(b, " bytes");
 	}
 	oc_buf_puts(b, "</h3>");
@@ -155,7 +146,7 @@ static void fallen_row(struct oc_buf *b, yyjson_val *e)
 static int by_n(const void *a, const void *b)
 {
 	yyjson_val *const *x = a, *const *y = b;
-	double p = num(*x, "n"), q = num(*y, "n");
+	double p = oc_fact_num(*x, "n"), q = oc_fact_num(*y, "n");
 
 	if (p != q)
 		return p < q ? 1 : -1;
@@ -177,8 +168,8 @@ static void reason(struct oc_buf *b, yyjson_val *facts, yyjson_val *f)
 	oc_buf_puts(b, ": ");
 	oc_html_text(b, rule);
 	oc_buf_puts(b, ", ");
-	oc_html_count(b, num(f, "n"));
-	oc_buf_puts(b, num(f, "n") == 1 ? " row" : " rows");
+	oc_html_count(b, oc_fact_num(f, "n"));
+	oc_buf_puts(b, oc_fact_num(f, "n") == 1 ? " row" : " rows");
 	oc_buf_puts(b, "</summary><div class=\"pair\">");
 	yyjson_arr_foreach(oc_json_get(f, "examples"), i, n, e)
 	{
@@ -204,7 +195,7 @@ void oc_section_fallen(struct oc_buf *b, yyjson_val *facts)
 	size_t i, n = yyjson_arr_size(list);
 	yyjson_val **order = oc_alloc((n + 1) * sizeof(yyjson_val *));
 
-	heading(b, "fallen", "Rows that fell, by reason");
+	oc_html_heading(b, "fallen", "Rows that fell, by reason");
 	yyjson_arr_foreach(list, i, n, f)
 	{
 		order[i] = f;
@@ -230,7 +221,7 @@ static void files(struct oc_buf *b, yyjson_val *facts)
 		oc_buf_puts(b, "\">");
 		oc_html_text(b, oc_json_get_str(file, "path"));
 		oc_buf_puts(b, "</a></td><td class=\"n\">");
-		oc_html_count(b, num(file, "bytes"));
+		oc_html_count(b, oc_fact_num(file, "bytes"));
 		oc_buf_puts(b, "</td></tr>\n");
 	}
 	oc_buf_puts(b, "</table></div>\n<p class=\"soft\">Line k of a file of <code>lineage</code> "
@@ -247,7 +238,7 @@ void oc_section_sources(struct oc_buf *b, yyjson_val *facts)
 	size_t i, n, k, m;
 	yyjson_val *s, *file;
 
-	heading(b, "sources", "Sources and licences");
+	oc_html_heading(b, "sources", "Sources and licences");
 	oc_buf_puts(b, "<div class=\"wide\"><table "
 	               "class=\"full\"><tr><th>source</th><th>type</th><th>origin</th>"
 	               "<th>licence</th><th>collected</th><th>attested by</th><th>files</th></tr>");
@@ -272,7 +263,7 @@ void oc_section_sources(struct oc_buf *b, yyjson_val *facts)
 		{
 			oc_html_text(b, oc_json_get_str(file, "file"));
 			oc_buf_puts(b, ", ");
-			oc_html_count(b, num(file, "rows"));
+			oc_html_count(b, oc_fact_num(file, "rows"));
 			oc_buf_puts(b, " rows<br><code class=\"soft\">");
 			oc_html_text(b, oc_json_get_str(file, "hash"));
 			oc_buf_puts(b, "</code><br>");

@@ -14,12 +14,6 @@
 #define ARMS         3
 #define GENERATION_W 5
 
-static double num(yyjson_val *v, const char *path)
-{
-	yyjson_val *at = oc_json_path(v, oc_str(path));
-	return yyjson_is_num(at) ? yyjson_get_num(at) : 0;
-}
-
 /* 12,345 */
 static void count(struct oc_buf *b, double n)
 {
@@ -70,20 +64,20 @@ static void recipes(struct oc_buf *b, yyjson_val *facts)
 
 	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, r)
 	{
-		double made = num(r, "made");
+		double made = oc_fact_num(r, "made");
 		yyjson_val *s = oc_json_get(r, "sums");
 		oc_buf_str(b, oc_json_str(key));
 		oc_buf_putc(b, '\n');
 		bar(b, "generated", made, made);
-		bar(b, "readable", num(r, "readable"), made);
+		bar(b, "readable", oc_fact_num(r, "readable"), made);
 		if (s) {
-			bar(b, "right", num(s, "right.n"), made);
-			bar(b, "right, not trivial", num(s, "right.not_trivial"), made);
+			bar(b, "right", oc_fact_num(s, "right.n"), made);
+			bar(b, "right, not trivial", oc_fact_num(s, "right.not_trivial"), made);
 		} else {
-			bar(b, "kept", num(r, "kept"), made);
+			bar(b, "kept", oc_fact_num(r, "kept"), made);
 		}
-		if (num(r, "held") > 0)
-			bar(b, "waiting for people", num(r, "held"), made);
+		if (oc_fact_num(r, "held") > 0)
+			bar(b, "waiting for people", oc_fact_num(r, "held"), made);
 		struct oc_str sentence = oc_json_get_str(s, "sentence");
 		if (sentence.len)
 			oc_buf_printf(b, "  %.*s\n", OC_ARG(sentence));
@@ -142,7 +136,7 @@ static void waiting(struct oc_buf *b, yyjson_val *facts)
 		if (i < WAITING)
 			pair(b, oc_json_get(e, "row"), oc_json_path(e, OC_LIT("nearest.row")));
 	}
-	count(b, num(facts, "review.waiting"));
+	count(b, oc_fact_num(facts, "review.waiting"));
 	oc_buf_puts(b, " rows wait for people");
 	if (n > WAITING)
 		oc_buf_printf(b, " (%d shown)", WAITING);
@@ -161,7 +155,8 @@ static double survivors(yyjson_val *arm, size_t generation)
 static void plot(struct oc_buf *b, yyjson_val *r)
 {
 	yyjson_val *arms = oc_json_get(r, "arms");
-	size_t generations = (size_t)num(r, "generations") + 1, arm_n = yyjson_arr_size(arms);
+	size_t generations = (size_t)oc_fact_num(r, "generations") + 1,
+	       arm_n = yyjson_arr_size(arms);
 	double top = 0;
 
 	if (generations > GENERATIONS)
@@ -219,7 +214,7 @@ static void rehearsal(struct oc_buf *b, yyjson_val *facts)
 	}
 	oc_buf_puts(b,
 	            "Distinct words of the held-out rows that each generation still writes, of ");
-	count(b, num(r, "held_words"));
+	count(b, oc_fact_num(r, "held_words"));
 	oc_buf_puts(b, ":\n");
 	plot(b, r);
 	if (!start.len)
@@ -231,7 +226,8 @@ static void rehearsal(struct oc_buf *b, yyjson_val *facts)
 		{
 			struct oc_str text = oc_json_get_str(said, "text");
 			struct oc_str name = k ? OC_LIT("") : oc_json_get_str(arm, "loop");
-			oc_buf_printf(b, "  %-12.*s%3.0f  ", OC_ARG(name), num(said, "generation"));
+			oc_buf_printf(b, "  %-12.*s%3.0f  ", OC_ARG(name),
+			              oc_fact_num(said, "generation"));
 			one_line(b, text.len ? text : OC_LIT("(it no longer knows the word)"),
 			         WIDTH - 4);
 			oc_buf_putc(b, '\n');
@@ -255,29 +251,29 @@ static void summary(struct oc_buf *b, yyjson_val *facts)
 	static const char *const fates[] = {"train",    "test",   "held",
 	                                    "rejected", "merged", "unused"};
 	yyjson_val *r = oc_json_get(facts, "rehearsal"), *arm;
-	double last = num(r, "generations");
+	double last = oc_fact_num(r, "generations");
 	const char *sep = "";
 	size_t i, n;
 
 	oc_buf_puts(b, "rows       ");
-	count(b, num(facts, "rows.in"));
+	count(b, oc_fact_num(facts, "rows.in"));
 	oc_buf_puts(b, " read + ");
-	count(b, num(facts, "rows.made"));
+	count(b, oc_fact_num(facts, "rows.made"));
 	oc_buf_puts(b, " made = ");
 	for (size_t k = 0; k < sizeof fates / sizeof *fates; k++) {
 		char path[32];
 		snprintf(path, sizeof path, "rows.%s", fates[k]);
-		if (num(facts, path) <= 0)
+		if (oc_fact_num(facts, path) <= 0)
 			continue;
 		oc_buf_puts(b, sep);
-		count(b, num(facts, path));
+		count(b, oc_fact_num(facts, path));
 		oc_buf_printf(b, " %s", fates[k]);
 		sep = " + ";
 	}
 	oc_buf_puts(b, "\nfounders   the train rows descend from ");
-	count(b, num(facts, "founders.distinct"));
+	count(b, oc_fact_num(facts, "founders.distinct"));
 	oc_buf_puts(b, " real rows, effectively ");
-	count(b, num(facts, "founders.effective"));
+	count(b, oc_fact_num(facts, "founders.effective"));
 	oc_buf_putc(b, '\n');
 	yyjson_arr_foreach(oc_json_get(r, "arms"), i, n, arm)
 	{

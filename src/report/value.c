@@ -5,6 +5,12 @@
 #include "report/html.h"
 #include "text/utf8.h"
 
+double oc_fact_num(yyjson_val *facts, const char *path)
+{
+	yyjson_val *v = oc_json_path(facts, oc_str(path));
+	return yyjson_is_num(v) ? yyjson_get_num(v) : 0;
+}
+
 void oc_measured_cell(struct oc_buf *b, yyjson_val *v, struct oc_str unit)
 {
 	if (yyjson_is_str(v)) {

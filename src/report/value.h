@@ -4,6 +4,9 @@
 
 #include "data/json.h"
 
+/* The number at a path of the facts ("rows.train"); 0 where there is none. */
+double oc_fact_num(yyjson_val *facts, const char *path);
+
 /* "12,345 rows", "3.2 %" (unit "share"), "not measured" (null); a text is itself. Not escaped. */
 void oc_measured_text(struct oc_buf *b, yyjson_val *v, struct oc_str unit);
 /* The same without the unit, for a column whose head names it; a share keeps its %. */

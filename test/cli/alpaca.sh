@@ -27,16 +27,7 @@ output: {format: alpaca}
 YAML
 }
 plan small tasks.jsonl 'rows: 80, round: 16, max_tokens: 900'
-for n in 2 1 5; do
-	rm -rf .outcross
-	"$OUTCROSS" run small.yaml -q -j $n -o runs/t$n >out 2>err || fail "-j $n: exit $? $(cat err)"
-	check ledger runs/t$n || fail "ledger, -j $n"
-	same_run runs/t2 runs/t$n || fail "$n threads give another result"
-done
-: >ledger
-"$OUTCROSS" run small.yaml -q -o runs/again >out 2>err || fail "again: $(cat err)"
-same_run runs/t2 runs/again || fail "the second run differs"
-[ "$(asked ledger)" -eq 0 ] || fail "the second run asked $(asked ledger) times"
+steady small
 
 check requests .outcross/replies >requests.jsonl
 python3 - runs/t2 <<'PY'
