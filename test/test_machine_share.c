@@ -83,6 +83,58 @@ static void two_words_in_closed_form(void **state)
 	oc_share_free(m);
 }
 
+/* Rows that a mixture explains have no strange words, but for chance; others have. */
+static void strange_words_tell_another_domain(void **state)
+{
+	static struct oc_share_fit f = {
+		.human_n = 2000, .machine_n = 1000, .mark_n = OC_SHARE_MARKS};
+	uint64_t count[OC_SHARE_MARKS];
+	struct oc_rng rng;
+	unsigned wrong = 0, rounds = 200;
+
+	(void)state;
+	for (unsigned k = 0; k < f.mark_n; k++)
+		f.mark[k] = (struct oc_share_mark){k, 0.2, 0.4};
+	static const struct {
+		uint64_t seen, of;
+		bool strange;
+	} cases[] = {
+		{300, 1000, false}, {280, 1000, false}, {320, 1000, false},
+		{390, 1000, false}, {450, 1000, true},  {200, 1000, true},
+		{0, 1000, true},    {9, 20, false},     {90, 200, true},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		for (unsigned k = 0; k < f.mark_n; k++)
+			count[k] = cases[i].seen;
+		assert_int_equal(oc_share_strange(&f, count, cases[i].of, 0.4, 0.6),
+		                 cases[i].strange ? f.mark_n : 0);
+	}
+	oc_rng_init(&rng, 5, "test/strange");
+	for (unsigned round = 0; round < rounds; round++) {
+		double truth = round % 11 / 10.0;
+		struct oc_draws d;
+		oc_draws_init(&d, &rng, round);
+		memset(count, 0, sizeof count);
+		for (unsigned k = 0; k < f.mark_n; k++) {
+			double p = 0.02 + 0.003 * k, q = k % 2 ? p * 0.6 : p * 1.5;
+			/* as the calibration saw them */
+			unsigned human = 0, machine = 0;
+			for (unsigned i = 0; i < 2000; i++)
+				human += oc_draw_unit(&d) < p;
+			for (unsigned i = 0; i < 1000; i++)
+				machine += oc_draw_unit(&d) < q;
+			f.mark[k] = (struct oc_share_mark){k, (human + 0.5) / 2001,
+			                                   (machine + 0.5) / 1001};
+			for (unsigned i = 0; i < 300; i++)
+				count[k] += oc_draw_unit(&d) < (oc_draw_unit(&d) < truth ? q : p);
+		}
+		wrong += oc_share_strange(&f, count, 300, fmax(0, truth - 0.1),
+		                          fmin(1, truth + 0.1)) >= OC_SHARE_STRANGE;
+	}
+	if (wrong > 2)
+		fail_msg("%u of %u mixtures are called strange", wrong, rounds);
+}
+
 /* Where the words are as the model has them, the likelihood alone keeps its promise. */
 static void likelihood_covers(void **state)
 {
@@ -470,6 +522,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_words_in_closed_form),
+		cmocka_unit_test(strange_words_tell_another_domain),
 		cmocka_unit_test(likelihood_covers),
 		cmocka_unit_test(training),
 		cmocka_unit_test(damaged_files),

@@ -23,6 +23,7 @@ struct group {
 	uint64_t rows, words, unlike;
 	int64_t common; /* sum, in 1 / FIXED */
 	double count[OC_SHARE_BINS];
+	uint64_t mark[OC_SHARE_MARKS]; /* rows that hold each */
 };
 
 struct share {
@@ -42,6 +43,7 @@ struct record {
 	int32_t common;
 	uint16_t bin, unlike;
 	uint32_t group, name_len;
+	uint64_t mark[OC_SHARE_MARKS / 64];
 };
 
 struct note {
@@ -168,6 +170,7 @@ static int prepare(void *self, void *scratch, struct oc_row *row, void **note, s
 	n->record.words = t.words;
 	n->record.common = (int32_t)lround(t.common * FIXED);
 	n->record.bin = (uint16_t)oc_share_bin(s->model, t.ratio);
+	memcpy(n->record.mark, t.mark, sizeof t.mark);
 	n->record.unlike = !oc_share_is_like(&s->model->fit, &t);
 	return 0;
 }
@@ -179,6 +182,9 @@ static void add(struct group *g, const struct record *r)
 	g->unlike += r->unlike;
 	g->common += r->common;
 	g->count[r->bin]++;
+	for (unsigned k = 0; k < OC_SHARE_MARKS / 64; k++)
+		for (uint64_t left = r->mark[k]; left; left &= left - 1)
+			g->mark[64 * k + (unsigned)__builtin_ctzll(left)]++;
 }
 
 static void count(struct share *s, const struct record *r)
@@ -275,6 +281,15 @@ static double share_of(const struct share *s, const struct group *g, double *low
 	double share = oc_share_estimate(g->count);
 	oc_share_likely(g->count, low, high);
 	oc_share_widen(&s->model->fit, share, low, high);
+	unsigned strange = oc_share_strange(&s->model->fit, g->mark, g->rows, *low, *high);
+	if (strange >= OC_SHARE_STRANGE) {
+		oc_buf_printf(why,
+		              "%u of the calibration's %llu most common words are used more or "
+		              "less often than in any mixture of its texts",
+		              strange, (unsigned long long)s->model->fit.mark_n);
+		*low = *high = NAN;
+		return NAN;
+	}
 	return share;
 }
 
@@ -370,14 +385,20 @@ const struct oc_stage_def oc_stage_machine_share = {
 	       "`max_unlike` of the rows are shorter, longer, or of words more or less usual than "
 	       "the calibration's, where the mean of the latter is off by more than half a "
 	       "standard "
-	       "deviation, and where the model tells held-out texts apart with an AUC whose "
-	       "interval "
-	       "reaches below 0.6. It cannot see that the machine is another one, or was told to "
-	       "write otherwise: the share is that of rows like the machine's in B. Subjects that "
-	       "only one of A and B has count as its hand.\n\n"
+	       "deviation, where three or more of the 128 most common words are used more or less "
+	       "often than any mixture would, and where the model tells held-out texts apart with "
+	       "an AUC whose interval reaches below 0.6. It cannot see that the machine is another "
+	       "one, or was told to write otherwise: the share is that of rows like the machine's "
+	       "in B. Subjects that only one of A and B has count as its hand.\n\n"
+	       "Tried on definitions that people and a small model wrote, 300 rows a mixture, 100 "
+	       "calibrations: the interval held shares of 0, 0.1, 0.3, 0.5 and 1 in 98 to 100 of "
+	       "100; of verbs in place of nouns, and of other kinds of text, it told in 2 of 1600. "
+	       "Of the same model at a higher temperature it told 0.09 for 0.3, and held the truth "
+	       "in 28 of 99; of another model it held 0.3 in 94 of 100, and 1 in 76 of 85 "
+	       "(doc/compat.md).\n\n"
 	       "Example: `{model: share.model, by: source}` says \"About 34.2 % of 12000 rows are "
 	       "like the machine's (95 % interval 32.9 to 35.6 %)\". Cost: linear in the text, "
-	       "20 bytes of state a row. Source: Liang et al. 2024, PMLR 235 (arXiv 2403.07183), "
+	       "40 bytes of state a row. Source: Liang et al. 2024, PMLR 235 (arXiv 2403.07183), "
 	       "there of sentences, here of rows with a scaled ratio.",
 	.kind = OC_STAGE_ORDERED,
 	.options = options,

@@ -192,6 +192,22 @@ static double share_of(uint64_t n, uint64_t of)
 	return ((double)n + 0.5) / ((double)of + 1);
 }
 
+static int by_commonness(const void *a, const void *b)
+{
+	const struct oc_share_mark *x = a, *y = b;
+	double d = y->human + y->machine - x->human - x->machine;
+
+	return d > 0 ? 1 : d < 0 ? -1 : (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+/* The most common words; `all` is scratch. */
+static void make_marks(struct oc_share_fit *f, struct oc_share_mark *all, uint64_t n)
+{
+	qsort(all, n, sizeof *all, by_commonness);
+	f->mark_n = n < OC_SHARE_MARKS ? n : OC_SHARE_MARKS;
+	memcpy(f->mark, all, f->mark_n * sizeof *all);
+}
+
 static void make_words(struct gathering *g, struct oc_share_model *m, uint64_t least)
 {
 	uint64_t human = g->text_n[LEARN][0], machine = g->text_n[LEARN][1], n = 0;
@@ -200,6 +216,7 @@ static void make_words(struct gathering *g, struct oc_share_model *m, uint64_t l
 		if (g->count[i].hash && (uint64_t)g->count[i].n[0] + g->count[i].n[1] >= least)
 			g->count[n++] = g->count[i];
 	qsort(g->count, n, sizeof *g->count, by_hash);
+	struct oc_share_mark *marks = oc_alloc((n + 1) * sizeof *marks);
 	m->word = oc_alloc((n + 1) * sizeof *m->word);
 	m->word_n = n;
 	for (uint64_t i = 0; i < n; i++) {
@@ -207,6 +224,7 @@ static void make_words(struct gathering *g, struct oc_share_model *m, uint64_t l
 		       q = share_of(g->count[i].n[1], machine);
 		double absent = log1p(-q) - log1p(-p);
 		m->fit.base += absent;
+		marks[i] = (struct oc_share_mark){g->count[i].hash, p, q};
 		m->word[i] =
 			(struct oc_share_word){g->count[i].hash, (float)(log(q) - log(p) - absent),
 		                               (float)log((p + q) / 2)};
@@ -214,6 +232,8 @@ static void make_words(struct gathering *g, struct oc_share_model *m, uint64_t l
 	m->fit.unknown = log((share_of(0, human) + share_of(0, machine)) / 2);
 	m->fit.human_n = human;
 	m->fit.machine_n = machine;
+	make_marks(&m->fit, marks, n);
+	free(marks);
 	oc_share_ready(m);
 }
 

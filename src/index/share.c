@@ -30,6 +30,16 @@ uint64_t *oc_share_distinct(struct oc_arena *a, const struct oc_words *words, ui
 	return out;
 }
 
+static const struct oc_share_word *find(const struct oc_share_model *m, uint64_t hash)
+{
+	uint64_t mask = ((uint64_t)1 << m->bits) - 1;
+
+	for (uint64_t at = hash & mask; m->slot[at]; at = (at + 1) & mask)
+		if (m->word[m->slot[at] - 1].hash == hash)
+			return &m->word[m->slot[at] - 1];
+	return NULL;
+}
+
 void oc_share_ready(struct oc_share_model *m)
 {
 	m->bits = 4;
@@ -44,16 +54,13 @@ void oc_share_ready(struct oc_share_model *m)
 			at = (at + 1) & mask;
 		m->slot[at] = (uint32_t)i + 1;
 	}
-}
-
-static const struct oc_share_word *find(const struct oc_share_model *m, uint64_t hash)
-{
-	uint64_t mask = ((uint64_t)1 << m->bits) - 1;
-
-	for (uint64_t at = hash & mask; m->slot[at]; at = (at + 1) & mask)
-		if (m->word[m->slot[at] - 1].hash == hash)
-			return &m->word[m->slot[at] - 1];
-	return NULL;
+	free(m->mark);
+	m->mark = oc_zalloc(m->word_n + 1, 1);
+	for (unsigned k = 0; k < m->fit.mark_n; k++) {
+		const struct oc_share_word *w = find(m, m->fit.mark[k].hash);
+		if (w)
+			m->mark[w - m->word] = (uint8_t)(k + 1);
+	}
 }
 
 struct oc_share_text oc_share_read_text(const struct oc_share_model *m, const uint64_t *hash,
@@ -65,6 +72,9 @@ struct oc_share_text oc_share_read_text(const struct oc_share_model *m, const ui
 		const struct oc_share_word *w = find(m, hash[i]);
 		t.ratio += w ? (double)w->ratio : 0;
 		t.common += w ? (double)w->common : m->fit.unknown;
+		unsigned mark = w ? m->mark[w - m->word] : 0;
+		if (mark)
+			t.mark[(mark - 1) / 64] |= (uint64_t)1 << (mark - 1) % 64;
 	}
 	t.common /= n;
 	return t;
@@ -229,9 +239,33 @@ void oc_share_widen(const struct oc_share_fit *f, double share, double *low, dou
 	*high = fmin(1, share + hypot(*high - share, off) + fmax(0, -bias));
 }
 
+/* ------------------------------------------------------------ other domains */
+
+unsigned oc_share_strange(const struct oc_share_fit *f, const uint64_t *count, uint64_t n,
+                          double low, double high)
+{
+	const double most = 3.29; /* two-sided 0.001 */
+	unsigned strange = 0;
+
+	for (unsigned k = 0; k < f->mark_n; k++) {
+		const struct oc_share_mark *m = &f->mark[k];
+		double p = m->human, q = m->machine, seen = (double)count[k] / (double)n;
+		double is[2] = {(1 - low) * p + low * q, (1 - high) * p + high * q};
+		double a = fabs(seen - is[0]) < fabs(seen - is[1]) ? low : high;
+		double least = fmin(is[0], is[1]), largest = fmax(is[0], is[1]);
+		double near = fmin(fmax(seen, least), largest);
+		double v = near * (1 - near) / (double)n +
+		           (1 - a) * (1 - a) * p * (1 - p) / (double)f->human_n +
+		           a * a * q * (1 - q) / (double)f->machine_n;
+		strange += fabs(seen - near) > most * sqrt(v) &&
+		           (seen > 1.25 * largest || seen < 0.8 * least);
+	}
+	return strange;
+}
+
 /* ----------------------------------------------------------------- the file */
 
-/* Version 1, little-endian: this, then the words; the hash is of all that follows it. */
+/* Version 2, little-endian: this, then the words; the hash is of all that follows it. */
 struct header {
 	char magic[8]; /* "OCSHARES" */
 	uint64_t version;
@@ -245,7 +279,7 @@ struct header {
 int oc_share_write(const struct oc_share_model *m, const char *path, struct oc_err *err)
 {
 	struct header h = {.magic = {'O', 'C', 'S', 'H', 'A', 'R', 'E', 'S'},
-	                   .version = 1,
+	                   .version = 2,
 	                   .word_n = m->word_n,
 	                   .fit = m->fit};
 	struct oc_buf b = {0};
@@ -274,15 +308,16 @@ struct oc_share_model *oc_share_open(const char *path, struct oc_err *err)
 		goto out;
 	}
 	memcpy(&h, b.p, sizeof h);
-	if (h.version != 1) {
+	if (h.version != 2) {
 		oc_fail(err, OC_INPUT, path,
-		        "this model has version %llu; this program reads version 1",
+		        "this model has version %llu; this program reads version 2; train "
+		        "it again",
 		        (unsigned long long)h.version);
 		goto out;
 	}
 	struct oc_hash128 hash = oc_hash128(b.p + HASHED, b.len - HASHED);
 	if (hash.lo != h.hash.lo || hash.hi != h.hash.hi || h.word_n > UINT32_MAX / 2 ||
-	    b.len != sizeof h + h.word_n * sizeof *m->word) {
+	    h.fit.mark_n > OC_SHARE_MARKS || b.len != sizeof h + h.word_n * sizeof *m->word) {
 		oc_fail(err, OC_INPUT, path, "the model is damaged; train it again");
 		goto out;
 	}
@@ -303,5 +338,6 @@ void oc_share_free(struct oc_share_model *m)
 		return;
 	free(m->word);
 	free(m->slot);
+	free(m->mark);
 	free(m);
 }

@@ -23,10 +23,18 @@
 #define OC_SHARE_LIMIT     20.0 /* r is cut to -this..this; 4.9e8 to one */
 #define OC_SHARE_MIXES     11   /* known shares 0, 0.1 .. 1 */
 #define OC_SHARE_LEAST_AUC 0.6  /* below it, its interval included, the model tells nothing */
+#define OC_SHARE_MARKS     128  /* common words by which rows of another domain are known */
+#define OC_SHARE_STRANGE   3    /* of those, so many used otherwise: it is another domain */
 
 struct oc_share_word {
 	uint64_t hash;       /* XXH3 of the folded word */
 	float ratio, common; /* its number in the log ratio; ln((p + q) / 2) */
+};
+
+/* A common word, and the shares of learned texts that hold it. */
+struct oc_share_mark {
+	uint64_t hash;
+	double human, machine;
 };
 
 struct oc_share_fit {
@@ -42,6 +50,8 @@ struct oc_share_fit {
 	double spread[OC_SHARE_MIXES];       /* its standard error from the held-out texts */
 	uint64_t human_n, machine_n;         /* texts learned from */
 	uint64_t held_human_n, held_machine_n; /* texts that only calibrated */
+	uint64_t mark_n;
+	struct oc_share_mark mark[OC_SHARE_MARKS]; /* (mark_n) the most common words */
 };
 
 struct oc_share_model {
@@ -49,14 +59,16 @@ struct oc_share_model {
 	struct oc_share_word *word; /* (word_n), ascending hashes */
 	uint64_t word_n;
 	uint32_t *slot; /* (2^bits) 1 + place in `word`, 0 = free; made by oc_share_ready */
+	uint8_t *mark;  /* (word_n) 1 + number of its mark, 0 = none; made by oc_share_ready */
 	unsigned bits;
 };
 
 /* What one text adds. */
 struct oc_share_text {
-	double ratio;   /* as the words have it, not scaled */
-	double common;  /* mean over its different words */
-	uint32_t words; /* its length */
+	double ratio;                       /* as the words have it, not scaled */
+	double common;                      /* mean over its different words */
+	uint32_t words;                     /* its length */
+	uint64_t mark[OC_SHARE_MARKS / 64]; /* a bit for each that it holds */
 };
 
 /* Each different hash once, in order of first appearance, in the arena. O(n). */
@@ -78,6 +90,16 @@ double oc_share_spread(const double *human, const double *machine, double at);
 /* Widens the interval by what the model itself may be off: 1.96 spreads, in quadrature, and its
  * bias at this share on the side where it errs. */
 void oc_share_widen(const struct oc_share_fit *f, double share, double *low, double *high);
+
+/*
+ * How many marks are used otherwise than a mixture of the calibration's texts would, at any share
+ * in low..high: by more than a quarter, and beyond chance (two-sided 0.001 each; of rows of the
+ * calibration's own domain OC_SHARE_STRANGE are off in fewer than one of a hundred trials).
+ * `count`: texts, of n, that hold each. It tells rows of another domain whose ratios look like a
+ * mixture.
+ */
+unsigned oc_share_strange(const struct oc_share_fit *f, const uint64_t *count, uint64_t n,
+                          double low, double high);
 
 void oc_share_ready(struct oc_share_model *m);
 int oc_share_write(const struct oc_share_model *m, const char *path, struct oc_err *err);
