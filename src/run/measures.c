@@ -87,24 +87,24 @@ static uint32_t bin_start(unsigned bin)
 	return bin < 2 ? bin : (bin & 1 ? 3u : 2u) << (bin / 2 - 1);
 }
 
-static uint32_t words_of(yyjson_val *v)
+static uint32_t words_of(const struct oc_row *row, yyjson_val *v)
 {
 	uint32_t n = 0;
 	size_t i, size;
 	yyjson_val *key, *item;
 
 	if (yyjson_is_str(v))
-		return oc_text_word_count(oc_json_str(v));
+		return oc_view_words_in(row, oc_json_str(v));
 	if (yyjson_is_arr(v))
-		yyjson_arr_foreach(v, i, size, item) n += words_of(item);
+		yyjson_arr_foreach(v, i, size, item) n += words_of(row, item);
 	if (yyjson_is_obj(v))
-		yyjson_obj_foreach(v, i, size, key, item) n += words_of(item);
+		yyjson_obj_foreach(v, i, size, key, item) n += words_of(row, item);
 	return n;
 }
 
 void oc_measures_row(struct oc_measures *m, struct oc_row *row)
 {
-	uint32_t words = words_of(row->root);
+	uint32_t words = words_of(row, row->root);
 	/* The rows of a batch share an arena, and one worker has them at a time. */
 	uint64_t stripe = oc_hash64(&row->arena, sizeof row->arena, 0) % STRIPE_N;
 

@@ -76,8 +76,9 @@ static struct oc_tally_line *line(struct oc_tally *t, struct oc_str step, struct
 	for (unsigned k = 0; k < t->line_n; k++) {
 		unsigned i = t->hint + k < t->line_n ? t->hint + k : t->hint + k - t->line_n;
 		struct oc_tally_line *l = &t->lines[i];
-		if (l->result == result && l->first == first && oc_str_is(rule, l->rule) &&
-		    oc_str_is(step, l->step)) {
+		if (l->result == result && l->first == first &&
+		    oc_str_eq(rule, (struct oc_str){l->rule, l->rule_len}) &&
+		    oc_str_eq(step, (struct oc_str){l->step, l->step_len})) {
 			t->hint = i + 1 < t->line_n ? i + 1 : 0;
 			return l;
 		}
@@ -87,8 +88,12 @@ static struct oc_tally_line *line(struct oc_tally *t, struct oc_str step, struct
 		t->lines = oc_realloc(t->lines, t->line_cap * sizeof *t->lines);
 	}
 	struct oc_tally_line *l = &t->lines[t->line_n++];
-	*l = (struct oc_tally_line){
-		.step = copy_of(step), .rule = copy_of(rule), .result = result, .first = first};
+	*l = (struct oc_tally_line){.step = copy_of(step),
+	                            .rule = copy_of(rule),
+	                            .step_len = step.len,
+	                            .rule_len = rule.len,
+	                            .result = result,
+	                            .first = first};
 	return l;
 }
 

@@ -16,6 +16,7 @@
 
 struct oc_tally_line {
 	char *step, *rule;
+	size_t step_len, rule_len;
 	enum oc_result result;
 	bool first; /* counts rows whose first dropping verdict this was */
 	uint64_t n;

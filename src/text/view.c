@@ -16,7 +16,8 @@ struct face {
 	struct oc_words *words, *rouge, *fold;
 	struct oc_tokens *tokens;
 	struct oc_marks *marks;
-	size_t chars; /* SIZE_MAX = not counted */
+	size_t chars;     /* SIZE_MAX = not counted */
+	uint32_t words_n; /* UINT32_MAX = not counted */
 };
 
 struct oc_view {
@@ -433,6 +434,7 @@ static struct face *face_of(struct oc_row *row, struct oc_str field)
 	f = oc_arena_zalloc(row->arena, sizeof *f);
 	f->field = oc_arena_str(row->arena, field);
 	f->chars = SIZE_MAX;
+	f->words_n = UINT32_MAX;
 	f->next = row->view->first;
 	row->view->first = f;
 	if (!field.len)
@@ -481,7 +483,17 @@ uint32_t oc_view_word_count(struct oc_row *row, struct oc_str field)
 {
 	struct face *f = face_of(row, field);
 
-	return f->words ? f->words->n : oc_text_word_count(f->text);
+	if (f->words_n == UINT32_MAX)
+		f->words_n = f->words ? f->words->n : oc_text_word_count(f->text);
+	return f->words_n;
+}
+
+uint32_t oc_view_words_in(const struct oc_row *row, struct oc_str text)
+{
+	for (const struct face *f = row->view ? row->view->first : NULL; f; f = f->next)
+		if (f->text.p == text.p && f->text.len == text.len && f->words_n != UINT32_MAX)
+			return f->words_n;
+	return oc_text_word_count(text);
 }
 
 const struct oc_words *oc_view_rouge(struct oc_row *row, struct oc_str field)

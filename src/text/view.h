@@ -31,6 +31,8 @@ struct oc_str oc_view_lower(struct oc_row *row, struct oc_str field);
 const struct oc_words *oc_view_words(struct oc_row *row, struct oc_str field);
 /* Their number alone: no list is made where none is wanted. */
 uint32_t oc_view_word_count(struct oc_row *row, struct oc_str field);
+/* Words of a string of the row: looked up when a stage has counted that field. */
+uint32_t oc_view_words_in(const struct oc_row *row, struct oc_str text);
 /* Lower-cased runs of [a-z0-9], as ROUGE-L counts tokens (rouge_score without stemming). */
 const struct oc_words *oc_view_rouge(struct oc_row *row, struct oc_str field);
 /*
