@@ -462,7 +462,7 @@ static int measures(struct oc_run *run, struct oc_buf *b, struct oc_err *err)
 		put_name(b, yyjson_get_str(key));
 		if (!oc_str_is(oc_json_str(key), "examples"))
 			oc_json_write(b, v);
-		else if (oc_nearest_write(b, run->dir, v, err))
+		else if (oc_nearest_write(b, run->dir, run->ctx->threads, v, err))
 			rc = -1;
 	}
 	oc_buf_fini(&text);

@@ -1,8 +1,8 @@
 /*
  * What of the last leg is written, and in which order: people's decisions first, then the mix.
  *
- * Two readings of the leg: the first settles every row's fate and tells the mix what there is, the
- * second (only when rows wait) writes the queue for people with the nearest real row beside each.
+ * The first reading of the leg settles every row's fate; when rows wait, three more write the queue
+ * for people with the nearest real row beside each; the last tells the mix what there is.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +10,12 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/rng.h"
-#include "index/rouge.h"
+#include "run/nearest.h"
 #include "run/people.h"
 #include "run/select.h"
 #include "stat/interval.h"
 
-#define NEAREST_REAL 20000 /* real rows that a waiting row is compared with, at most */
-#define NEAREST_ROWS 2000  /* waiting rows that get one */
+#define NEAREST_ROWS 2000 /* waiting rows that get one beside them: a long sitting's worth */
 
 enum review_mode { REVIEW_NONE, REVIEW_UNDECIDED, REVIEW_ALL, REVIEW_SAMPLE };
 
@@ -43,11 +42,11 @@ static enum review_mode mode_of(yyjson_val *review)
 	                                   : REVIEW_UNDECIDED;
 }
 
-/* Calls fn for every row of the leg with its decision applied. */
+/* Calls fn for every row of the leg, and then, if it is not NULL, behind each batch of them. */
 static int each_row(struct selecting *s,
                     int (*fn)(struct selecting *s, struct oc_row *row, uint64_t number,
                               struct oc_err *err),
-                    struct oc_err *err)
+                    void (*then)(struct selecting *s), struct oc_err *err)
 {
 	struct oc_batch *batch = oc_batch_new(OC_BATCH_ROWS);
 	uint64_t at = 0, rows = oc_leg_rows(s->leg);
@@ -58,6 +57,8 @@ static int each_row(struct selecting *s,
 		rc = oc_leg_read(s->leg, at, batch, err) < 0 ? -1 : 0;
 		for (uint32_t i = 0; !rc && i < batch->row_n; i++)
 			rc = fn(s, &batch->rows[i], at + i, err);
+		if (!rc && then)
+			then(s);
 		at += batch->row_n;
 		if (!rc && oc_cancelled(s->run->ctx))
 			rc = oc_fail(err, OC_CANCELLED, "select",
@@ -158,74 +159,42 @@ static int sample(struct selecting *s, struct oc_err *err)
 
 struct queue {
 	struct oc_buf text;
-	struct oc_rouge *index;
-	struct oc_arena *arena;     /* of the index's texts */
-	struct oc_str *keys, *rows; /* (n) real rows in the index */
-	uint64_t *begins;           /* (n) hashes of their first texts, 0 = none */
-	uint32_t n;
-	uint64_t queued;
-	bool filling;
+	struct oc_nearest *nearest;
+	uint32_t asked, queued;
+	struct oc_str keys[OC_BATCH_ROWS], rows[OC_BATCH_ROWS]; /* (real_n) real rows of a batch */
+	uint32_t real_n;
 };
 
-static struct oc_words tokens_of(struct oc_arena *a, struct oc_row *row)
-{
-	struct oc_str text = oc_view_text(row, OC_LIT(""));
-	return oc_text_rouge(a, oc_text_lower(a, text));
-}
-
-/* Hash of the row's first member that is a text; 0 when it has none. */
-static uint64_t begin_of(const struct oc_row *row)
-{
-	size_t i, n;
-	yyjson_val *key, *v;
-
-	yyjson_obj_foreach(row->root, i, n, key, v)
-	{
-		if (yyjson_is_str(v) && yyjson_get_len(v))
-			return oc_hash64(yyjson_get_str(v), yyjson_get_len(v), 0);
-	}
-	return 0;
-}
-
-static int index_row(struct selecting *s, struct oc_row *row, uint64_t number, struct oc_err *err)
+static int ask_row(struct selecting *s, struct oc_row *row, uint64_t number, struct oc_err *err)
 {
 	struct queue *q = s->sel->queue;
 
-	if (s->sel->fate[number] != OC_SELECT_LIVE || row->ped.origin != OC_REAL ||
-	    q->n == NEAREST_REAL)
-		return 0;
-	if (oc_row_parse(row, err))
-		return -1;
-	struct oc_words words = tokens_of(row->arena, row);
-	oc_rouge_add(q->index, &words);
-	q->keys[q->n] = oc_arena_str(q->arena, row->ped.key);
-	q->begins[q->n] = begin_of(row);
-	q->rows[q->n++] = oc_arena_str(q->arena, row->raw);
+	(void)err;
+	if (s->sel->fate[number] == OC_SELECT_WAIT && q->asked < NEAREST_ROWS) {
+		oc_nearest_ask(q->nearest, row->raw);
+		q->asked++;
+	}
 	return 0;
 }
 
-/*
- * The real row to stand beside a waiting one: the first that begins with the same text (the same
- * question or instruction, so that two answers to it can be compared), else the most similar.
- */
-static bool find_nearest(struct queue *q, struct oc_row *row, struct oc_rouge_hit *hit,
-                         struct oc_err *err)
+static int offer_row(struct selecting *s, struct oc_row *row, uint64_t number, struct oc_err *err)
 {
-	struct oc_words words = tokens_of(row->arena, row);
-	uint64_t begin = begin_of(row);
-	double mean;
+	struct queue *q = s->sel->queue;
 
-	for (uint32_t i = 0; begin && i < q->n; i++) {
-		if (q->begins[i] != begin)
-			continue;
-		struct oc_row other = {.raw = q->rows[i], .arena = row->arena};
-		if (oc_row_parse(&other, err))
-			break;
-		struct oc_words theirs = tokens_of(row->arena, &other);
-		*hit = (struct oc_rouge_hit){i, oc_rouge_l(&words, &theirs)};
-		return true;
+	(void)err;
+	if (s->sel->fate[number] == OC_SELECT_LIVE && row->ped.origin == OC_REAL) {
+		q->keys[q->real_n] = row->ped.key;
+		q->rows[q->real_n++] = row->raw;
 	}
-	return oc_rouge_top(q->index, &words, hit, 1, &mean) > 0;
+	return 0;
+}
+
+static void offer_batch(struct selecting *s)
+{
+	struct queue *q = s->sel->queue;
+
+	oc_nearest_offer(q->nearest, q->keys, q->rows, q->real_n);
+	q->real_n = 0;
 }
 
 static int queue_row(struct selecting *s, struct oc_row *row, uint64_t number, struct oc_err *err)
@@ -254,46 +223,35 @@ static int queue_row(struct selecting *s, struct oc_row *row, uint64_t number, s
 	oc_buf_str(&q->text, row->raw);
 	oc_buf_puts(&q->text, ",\"lineage\":");
 	oc_pedigree_write(&q->text, row);
-	if (q->n && q->queued < NEAREST_ROWS) {
-		struct oc_rouge_hit hit;
-		if (find_nearest(q, row, &hit, err)) {
-			oc_buf_puts(&q->text, ",\"nearest\":{\"key\":");
-			oc_buf_json(&q->text, q->keys[hit.item]);
-			oc_buf_puts(&q->text, ",\"rouge_l\":");
-			oc_buf_double(&q->text, hit.f);
-			oc_buf_puts(&q->text, ",\"row\":");
-			oc_buf_str(&q->text, q->rows[hit.item]);
-			oc_buf_putc(&q->text, '}');
-		}
+	if (q->queued < q->asked) {
+		struct oc_near near = oc_nearest_get(q->nearest, q->queued++);
+		oc_near_write(&q->text, &near);
 	}
 	oc_buf_puts(&q->text, "}\n");
-	q->queued++;
 	return 0;
 }
 
 static int write_queue(struct selecting *s, struct oc_err *err)
 {
-	struct queue q = {.index = oc_rouge_new(0.7), .arena = oc_arena_new()};
+	struct queue *q = oc_zalloc(1, sizeof *q);
 	char path[PATH_MAX];
 	int rc = 0;
 
-	s->sel->queue = &q;
+	s->sel->queue = q;
 	if (s->run->waiting) {
-		q.keys = oc_alloc(NEAREST_REAL * sizeof *q.keys);
-		q.begins = oc_alloc(NEAREST_REAL * sizeof *q.begins);
-		q.rows = oc_alloc(NEAREST_REAL * sizeof *q.rows);
-		rc = each_row(s, index_row, err) || each_row(s, queue_row, err) ? -1 : 0;
+		q->nearest = oc_nearest_new(s->run->ctx->threads, true);
+		rc = each_row(s, ask_row, NULL, err) || each_row(s, offer_row, offer_batch, err) ||
+		                     each_row(s, queue_row, NULL, err)
+		             ? -1
+		             : 0;
 	}
 	if (!rc)
-		rc = oc_file_write(oc_run_path(s->run, path, "review-queue.jsonl"), q.text.p,
-		                   q.text.len, err);
+		rc = oc_file_write(oc_run_path(s->run, path, "review-queue.jsonl"), q->text.p,
+		                   q->text.len, err);
 	s->sel->queue = NULL;
-	free(q.keys);
-	free(q.begins);
-	free(q.rows);
-	oc_buf_fini(&q.text);
-	oc_rouge_free(q.index);
-	oc_arena_free(q.arena);
+	oc_buf_fini(&q->text);
+	oc_nearest_free(q->nearest);
+	free(q);
 	return rc;
 }
 
@@ -354,7 +312,7 @@ static int mix(struct selecting *s, struct oc_err *err)
 				sel->train[sel->train_n++] = i;
 		return 0;
 	}
-	if (mix_open(s, err) || each_row(s, offer, err))
+	if (mix_open(s, err) || each_row(s, offer, NULL, err))
 		goto out;
 	rc = oc_mix_plan(s->mix, err);
 	if (!rc || err->code == OC_SHORTAGE) {
@@ -388,7 +346,7 @@ int oc_select(struct oc_run *run, const char *dir, struct oc_selection **out, st
 	s.sel->fate = oc_zalloc(s.sel->row_n, 1);
 	if (s.mode == REVIEW_SAMPLE)
 		s.seen = oc_zalloc(s.sel->row_n, 1);
-	if (each_row(&s, settle, err) || (s.mode == REVIEW_SAMPLE && sample(&s, err)))
+	if (each_row(&s, settle, NULL, err) || (s.mode == REVIEW_SAMPLE && sample(&s, err)))
 		goto out;
 	run->waiting = 0;
 	for (uint64_t i = 0; i < s.sel->row_n; i++)
