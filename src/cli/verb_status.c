@@ -109,7 +109,11 @@ const struct oc_verb oc_verb_status = {
 	.usage = "RUN [--watch] [--json]",
 	.doc = "RUN is the run folder (runs/NAME). --json prints status.json as it is: rows, "
 	       "requests, "
-	       "tokens, money, state.",
+	       "tokens, money, state.\n\n"
+	       "Requests are those of all sittings: sent = replied + failed + lost + in_flight. "
+	       "Lost ones were in flight when the run was stopped or killed; they are asked again. "
+	       "Cached ones were not sent: another run had paid for their replies. Replies that "
+	       "this run paid for are not counted again when a later sitting reads them.",
 	.flags = flags,
 	.operand_min = 1,
 	.operand_max = 1,

@@ -130,7 +130,8 @@ static int look_up(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 		char why[256];
 		snprintf(why, sizeof why, "%.*s", OC_ARG(c->found.error));
 		pthread_mutex_lock(&m->lock);
-		m->stats.cached += found == 1;
+		m->stats.cached += found == 1 && !c->found.own;
+		m->stats.again += found == 1 && c->found.own;
 		if (found == 2)
 			oc_client_failed(m, why);
 		pthread_mutex_unlock(&m->lock);
@@ -474,6 +475,7 @@ void oc_llm_model_stats(struct oc_llm_model *m, struct oc_llm_stats *out)
 {
 	pthread_mutex_lock(&m->lock);
 	*out = m->stats;
+	out->open = m->flying;
 	bool flying = m->flying; /* if not, the backend may yet be putting its lists in order */
 	pthread_mutex_unlock(&m->lock);
 	out->window = m->def->window(m->self);

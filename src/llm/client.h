@@ -40,9 +40,16 @@ void oc_llm_model_close(
 /* A handle for one step; sample indexes count equal bodies of this handle. Closed by ops->close. */
 struct oc_llm *oc_llm_open(struct oc_llm_model *m, const char *step);
 
-/* Counters of a model, for status.json. */
+/*
+ * Counters of a model, for status.json. sent = replied + failed + lost + open. Cached requests were
+ * not sent: another run paid for their reply. Replies that this run has paid for, in this sitting
+ * or in an earlier one, are not counted when they are read again.
+ */
 struct oc_llm_stats {
-	uint64_t sent, replied, cached, failed, attempts;     /* requests */
+	uint64_t sent, replied, cached, failed, attempts; /* requests */
+	uint64_t lost;  /* sent, but the run was stopped before the reply: asked again later */
+	uint64_t again; /* answered by replies of this run, without being sent */
+	uint64_t open;  /* sent or about to be, and not answered yet */
 	uint64_t prompt_tokens, completion_tokens, estimated; /* tokens paid in this run */
 	double cost, unknown_cost, seconds;  /* unknown: upper bound of lost attempts */
 	uint32_t in_flight, waiting, window; /* now; waiting: to be sent or sent again */

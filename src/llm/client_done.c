@@ -178,10 +178,7 @@ static void deliver_twins(struct oc_llm_model *m, struct call *c)
 		t->x.reply = (struct oc_str){copy, c->x.reply.len};
 		memcpy(t->error, c->error, sizeof t->error);
 		t->cached = c->state == OC_REPLY_OK;
-		if (t->cached)
-			m->stats.cached++;
-		else if (t->state == OC_REPLY_FAILED)
-			oc_client_failed(m, t->error);
+		m->stats.again += t->cached;
 		oc_call_deliver(t);
 	}
 	c->twin = NULL;
@@ -256,7 +253,7 @@ void oc_client_done(void *user, struct oc_exchange *x)
 		m->stats.estimated += c->usage.estimated;
 		break;
 	case OC_REPLY_FAILED: oc_client_failed(m, c->error); break;
-	default: break;
+	default: m->stats.lost += x->attempts > 0; break;
 	}
 	deliver_twins(m, c);
 	oc_call_deliver(c);

@@ -645,6 +645,7 @@ int oc_store_get(struct oc_store *s, struct oc_hash128 key, struct oc_record *ou
 	if (seg_unpack(r->unzip, rec.p + sizeof f, f.len, f.dict != 0, out, err) < 0)
 		goto out;
 	out->failed = f.type == SEG_FAILURE;
+	out->own = s->run && out->run == s->run;
 	rc = out->failed ? 2 : 1;
 out:
 	pthread_mutex_unlock(&s->db);

@@ -47,6 +47,8 @@ struct oc_record {
 	double cost, seconds, time; /* time: Unix seconds; 0 = oc_store_put fills in now */
 	uint32_t attempts, unknown; /* unknown: attempts that may have been paid for nothing */
 	double unknown_cost;        /* their upper bound */
+	uint32_t run;               /* found: the number of the run that paid, 0 = not said */
+	bool own;                   /* found: this very run paid, in whichever sitting */
 	void *owner;                /* of the strings that oc_store_get filled */
 };
 
@@ -84,6 +86,8 @@ struct oc_spent {
 	uint64_t replied;
 	uint64_t prompt_tokens, completion_tokens, unknown_tokens;
 	uint64_t unknown; /* attempts whose outcome nobody knows: at their upper bounds */
+	uint64_t failed;  /* requests that were given up for good */
+	uint64_t lost;    /* requests that left, and a stop or a kill came before their outcome */
 	double money, unknown_money;
 };
 /* Reads what lies behind `marks`, so in time proportional to what was stored since. */

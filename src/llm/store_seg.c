@@ -326,6 +326,7 @@ int seg_unpack(struct seg_unzip *u, const char *payload, size_t len, bool with_d
 	r->unknown = m.unknown;
 	r->cost = m.cost;
 	r->unknown_cost = m.unknown_cost;
+	r->run = m.run;
 	r->seconds = m.seconds;
 	r->time = m.time;
 	r->request = (struct oc_str){p, m.request_len};

@@ -86,16 +86,20 @@ static int reckon(void *user, const struct seg_frame *f, uint64_t offset, const 
 		break;
 	case SEG_DROP:
 		if (seg_take(&drop, sizeof drop, sizeof drop, payload, f->len) &&
-		    drop.run == r->run)
+		    drop.run == r->run) {
+			r->out->lost++;
 			settle(r, f->key, drop.unknown, drop.cost);
+		}
 		break;
 	case SEG_REPLY:
 	case SEG_FAILURE:
 		if (!seg_take(&m, sizeof m, sizeof m, payload, f->len) || m.run != r->run)
 			break;
 		settle(r, f->key, m.unknown, m.unknown_cost);
-		if (f->type == SEG_FAILURE)
+		if (f->type == SEG_FAILURE) {
+			r->out->failed++;
 			break;
+		}
 		r->out->replied++;
 		r->out->money += m.cost;
 		r->out->prompt_tokens += m.prompt_tokens;
@@ -192,8 +196,10 @@ int oc_store_spent(const char *dir, uint32_t run, struct oc_str marks, struct oc
 	struct scan s = {.r = {.run = run, .out = out}, .marks = oc_buf_cstr(&text)};
 	int rc = segments_each(dir, scan_one, &s, err);
 	for (size_t i = 0; i < s.r.cap; i++)
-		if (s.r.e[i].n) /* it was killed before it heard: at the upper bound */
+		if (s.r.e[i].n) { /* it was killed before it heard: at the upper bound */
+			out->lost++;
 			settle(&s.r, s.r.e[i].key, s.r.e[i].n, (double)s.r.e[i].n * s.r.e[i].cost);
+		}
 	free(s.r.e);
 	oc_buf_fini(&text);
 	return rc;

@@ -206,6 +206,19 @@ static int resume(struct leg_pass *p, struct oc_err *err)
 	return 0;
 }
 
+/* How many requests the replies of other runs have answered: a later sitting does not ask them. */
+static int cached_store(struct oc_run *run, struct oc_err *err)
+{
+	struct oc_run_status s;
+	char text[32];
+
+	if (!run->plan->model_n)
+		return 0;
+	oc_status_fill(run, &s);
+	snprintf(text, sizeof text, "%llu", (unsigned long long)s.cached);
+	return oc_rundb_set(run->db, "cached", oc_str(text), err);
+}
+
 int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source,
                     struct oc_step_run *steps, unsigned step_n, const char *dir, struct oc_err *err)
 {
@@ -244,7 +257,8 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 		goto out;
 	p.in_transaction = true;
 	if (oc_stage_facts_store(run, steps, step_n, err) || oc_run_notes_store(run, err) ||
-	    oc_rundb_pass_done(run->db, name, &run->tally, err) || oc_rundb_commit(run->db, err))
+	    cached_store(run, err) || oc_rundb_pass_done(run->db, name, &run->tally, err) ||
+	    oc_rundb_commit(run->db, err))
 		goto out;
 	p.in_transaction = false;
 	oc_labels_say(p.labels, run->ctx);

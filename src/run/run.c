@@ -262,6 +262,20 @@ static double seconds_before(struct oc_run *run)
 	return seconds;
 }
 
+/* Cached requests of the passes that are done. Those of the pass that was interrupted are asked
+ * again, except of rows in its finished blocks, which are not counted. */
+static uint64_t cached_before(struct oc_run *run)
+{
+	struct oc_buf text = {0};
+	struct oc_err ignored = {0};
+	uint64_t n = oc_rundb_get(run->db, "cached", &text, &ignored) == 1
+	                     ? strtoull(oc_buf_cstr(&text), NULL, 10)
+	                     : 0;
+
+	oc_buf_fini(&text);
+	return n;
+}
+
 /* What earlier sittings of this run spent. A new run takes a number of its own and notes how far
  * the store reaches. */
 static int reckon(struct oc_run *run, uint32_t *number, struct oc_err *err)
@@ -276,8 +290,11 @@ static int reckon(struct oc_run *run, uint32_t *number, struct oc_err *err)
 		if (rc)
 			goto out;
 		run->before = (struct oc_llm_stats){
-			.sent = s.replied + s.unknown,
+			.sent = s.replied + s.failed + s.lost,
 			.replied = s.replied,
+			.failed = s.failed,
+			.lost = s.lost,
+			.cached = cached_before(run),
 			.prompt_tokens = s.prompt_tokens,
 			.completion_tokens = s.completion_tokens,
 			.cost = s.money + s.unknown_money,
@@ -505,7 +522,9 @@ static int begin_again(struct oc_run *run, struct oc_err *err)
 	if (oc_remove_tree(run->work, err) || oc_mkdirs(run->work, err) ||
 	    oc_rundb_begin(run->db, err))
 		return -1;
+	run->before.cached = 0; /* all of them are asked again */
 	rc = oc_rundb_forget_passes(run->db, err) ||
+	                     oc_rundb_set(run->db, "cached", OC_LIT("0"), err) ||
 	                     oc_rundb_set(run->db, "state",
 	                                  oc_str(oc_run_state_name(OC_RUN_RUNNING)), err) ||
 	                     oc_rundb_commit(run->db, err)

@@ -63,7 +63,11 @@ struct oc_run_status {
 	enum oc_run_state state;
 	const char *phase; /* "intake", "generate", ... */
 	struct oc_tally tally;
-	uint64_t sent, replied, cached, failed, in_flight;
+	/* Requests, of all sittings: sent = replied + failed + lost + open. Cached ones were not
+	 * sent: another run paid for their replies. */
+	uint64_t sent, replied, cached, failed, lost, open;
+	uint64_t again;     /* answered by replies of this run, of this sitting */
+	uint64_t in_flight; /* of the open ones, at the endpoint */
 	uint64_t prompt_tokens, completion_tokens;
 	double money, seconds;
 	uint64_t waiting; /* rows that wait for people */

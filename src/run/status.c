@@ -38,6 +38,9 @@ void oc_status_fill(struct oc_run *run, struct oc_run_status *s)
 		s->replied += m.replied;
 		s->cached += m.cached;
 		s->failed += m.failed;
+		s->lost += m.lost;
+		s->again += m.again;
+		s->open += m.open;
 		s->in_flight += m.in_flight;
 		s->prompt_tokens += m.prompt_tokens;
 		s->completion_tokens += m.completion_tokens;
@@ -50,6 +53,8 @@ void oc_status_fill(struct oc_run *run, struct oc_run_status *s)
 	s->sent += run->before.sent;
 	s->replied += run->before.replied;
 	s->failed += run->before.failed;
+	s->lost += run->before.lost;
+	s->cached += run->before.cached;
 	s->prompt_tokens += run->before.prompt_tokens;
 	s->completion_tokens += run->before.completion_tokens;
 	s->money += run->before.cost;
@@ -97,9 +102,9 @@ void oc_status_json(struct oc_buf *b, const struct oc_run_status *s)
 	write_reasons(b, t);
 	oc_buf_printf(b,
 	              "},\"requests\":{\"sent\":%llu,\"replied\":%llu,\"cached\":%llu,"
-	              "\"failed\":%llu,\"in_flight\":%llu},"
+	              "\"failed\":%llu,\"lost\":%llu,\"in_flight\":%llu},"
 	              "\"tokens\":{\"prompt\":%llu,\"completion\":%llu},\"money\":",
-	              u(s->sent), u(s->replied), u(s->cached), u(s->failed), u(s->in_flight),
+	              u(s->sent), u(s->replied), u(s->cached), u(s->failed), u(s->lost), u(s->open),
 	              u(s->prompt_tokens), u(s->completion_tokens));
 	oc_buf_double(b, s->money);
 	oc_buf_printf(b, ",\"seconds\":%.3f,\"waiting_for_people\":%llu,\"note\":", s->seconds,
@@ -186,13 +191,15 @@ int oc_failures_check(struct oc_run *run, struct oc_err *err)
 
 	oc_status_fill(run, &s);
 	/* Of this sitting: what failed in an earlier one is asked again. */
-	uint64_t asked = s.sent - run->before.sent + s.cached + (run->opts->offline ? s.failed : 0);
-	if (s.failed > 20 && (double)s.failed > run->plan->max_failed * (double)asked)
+	uint64_t failed = s.failed - run->before.failed;
+	uint64_t asked = s.sent - run->before.sent + s.cached - run->before.cached + s.again +
+	                 (run->opts->offline ? failed : 0);
+	if (failed > 20 && (double)failed > run->plan->max_failed * (double)asked)
 		return oc_fail(
 			err, OC_FAILURES, s.phase,
 			"%llu of %llu requests failed, more than max_failed allows (%.0f %%); "
 			"the last: %s. The same command goes on, and asks those again",
-			u(s.failed), u(asked), 100 * run->plan->max_failed,
+			u(failed), u(asked), 100 * run->plan->max_failed,
 			s.why[0] ? s.why : s.note);
 	return 0;
 }

@@ -32,3 +32,39 @@ rows = json.load(open("runs/filters/status.json"))["rows"]
 assert rows["rejected"].get("read.bad_json") == 2, rows
 assert rows["rejected"].get("exact.duplicate") == 2 and rows["merged"] + rows["rejected"].get("near_dup.near_duplicate", 0) == 1, rows
 END
+# requests over a resume: sent = replied + failed + lost + in_flight, of all sittings; what this run
+# paid for is not "cached", however often it is read again; what another run paid for is, once.
+adds_up() { # STATUS [cached]
+	python3 - "$@" <<'PY'
+import json, sys
+r = json.load(open(sys.argv[1]))["requests"]
+assert r["sent"] == r["replied"] + r["failed"] + r["lost"] + r["in_flight"], r
+if len(sys.argv) > 2:
+    assert r["cached"] == int(sys.argv[2]), r
+print(r["replied"], r["lost"])
+PY
+}
+serve SLOW_BASE "$tmp/slow.ledger" --answer sums --latency 40
+sed 's/SUMS_BASE, model: writer/SLOW_BASE, model: writer, concurrency: 4, max_concurrency: 4/' sums.yaml >slow.yaml
+rm -rf .outcross runs
+for sig in KILL TERM KILL; do
+	"$OUTCROSS" run slow.yaml -q >out 2>err &
+	pid=$!
+	before=$(asked "$tmp/slow.ledger")
+	for _ in $(seq 400); do [ "$(asked "$tmp/slow.ledger")" -gt $((before + 12)) ] && break; sleep 0.02; done
+	sleep 0.3 # until status.json knows of some
+	kill -$sig $pid
+	wait $pid 2>/dev/null && fail "it was done before SIG$sig"
+	adds_up runs/slow/status.json 0 >/dev/null || fail "after SIG$sig"
+done
+"$OUTCROSS" run slow.yaml -q >out 2>err || fail "resumed: $(cat err)"
+total=$(adds_up runs/slow/status.json 0) || fail "resumed: $(cat runs/slow/status.json)"
+replies=$(grep -c '^paid' "$tmp/slow.ledger")
+lost=${total#* }
+[ "${total% *}" -le "$replies" ] && [ $((${total% *} + lost)) -ge "$replies" ] && [ "$lost" -le 8 ] ||
+	fail "replied and lost: $total, the server answered $replies"
+# Another run of the same requests pays nothing: each is cached, over its own resume as well.
+"$OUTCROSS" run slow.yaml -q -o other >out 2>err || fail "other: $(cat err)"
+adds_up other/status.json "${total% *}" >/dev/null || fail "other: $(cat other/status.json)"
+"$OUTCROSS" run slow.yaml -q -o other --force >out 2>err || fail "other again: $(cat err)"
+adds_up other/status.json "${total% *}" >/dev/null || fail "other again: $(cat other/status.json)"
