@@ -1,7 +1,7 @@
 /*
  * substring: the windows it finds against a judge that sorts them all, on random, periodic, equal,
- * multi-byte and natural texts; what is cut and dropped against a simulation; threads, memory,
- * hostile rows.
+ * multi-byte and natural texts, with the first rows of the set or in indexes; what is cut and
+ * dropped against a simulation; threads, memory, hostile rows.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -122,7 +122,9 @@ static const char *json_of(struct oc_buf *b, struct oc_str text)
 	return oc_buf_cstr(b);
 }
 
-static struct oc_spill *observe(struct oc_driven *d, const struct texts *t, uint64_t memory)
+/* Texts from .. n - 1, as the rows of those numbers. */
+static struct oc_spill *observe(struct oc_driven *d, const struct texts *t, uint64_t from,
+                                uint64_t memory)
 {
 	struct oc_err err = {0};
 	struct oc_spill *spill =
@@ -130,7 +132,7 @@ static struct oc_spill *observe(struct oc_driven *d, const struct texts *t, uint
 	struct oc_buf out[OC_SPAN_STREAMS] = {0}, json = {0};
 
 	assert_non_null(spill);
-	for (uint64_t i = 0; i < t->n; i++) {
+	for (uint64_t i = from; i < t->n; i++) {
 		struct oc_batch *batch = oc_batch_new(1);
 		struct oc_row *row = oc_driven_row(batch, json_of(&json, t->text[i]), i, OC_REAL);
 		if (d->def->observe(d->self, d->scratch, row, out, &err))
@@ -145,6 +147,57 @@ static struct oc_spill *observe(struct oc_driven *d, const struct texts *t, uint
 		oc_buf_fini(&out[k]);
 	oc_buf_fini(&json);
 	return spill;
+}
+
+/* An index of texts from .. to - 1 at `path`, on top of the one at `below`. */
+static void index_texts(const struct texts *t, uint64_t from, uint64_t to, unsigned min_span,
+                        const char *below, const char *path)
+{
+	struct oc_err err = {0};
+	struct oc_driven d;
+	struct oc_buf options = {0};
+	struct texts some = *t;
+
+	some.n = to;
+	oc_buf_printf(&options, "{min_span: %u", min_span);
+	if (below)
+		oc_buf_printf(&options, ", against: [%s]", below);
+	oc_buf_puts(&options, "}");
+	if (oc_driven_open(&d, "substring", oc_buf_cstr(&options), 0, &err))
+		fail_msg("%s", err.msg);
+	struct oc_spill *spill = observe(&d, &some, from, 1 << 20);
+	if (d.def->index(d.self, spill, path, &err))
+		fail_msg("%s", err.msg);
+	oc_spill_close(spill);
+	oc_driven_close(&d);
+	oc_buf_fini(&options);
+}
+
+static char index_dir[64];
+
+/*
+ * The first old_n texts in indexes: as one, as two, or as one that grew; appends the option that
+ * names them.
+ */
+static void index_old(const struct texts *t, uint64_t old_n, unsigned min_span,
+                      struct oc_buf *option)
+{
+	char one[96], two[96];
+	uint64_t half = old_n / 2;
+
+	snprintf(one, sizeof one, "%s/one.index", index_dir);
+	snprintf(two, sizeof two, "%s/two.index", index_dir);
+	if (!old_n)
+		return;
+	if (old_n % 3 == 0) {
+		index_texts(t, 0, old_n, min_span, NULL, one);
+		oc_buf_printf(option, ", against: [%s]", one);
+		return;
+	}
+	index_texts(t, 0, half, min_span, NULL, one);
+	index_texts(t, half, old_n, min_span, old_n % 3 == 1 ? NULL : one, two);
+	oc_buf_printf(option, old_n % 3 == 1 ? ", against: [%s, %s]" : ", against: [%s%s]",
+	              old_n % 3 == 1 ? one : two, old_n % 3 == 1 ? two : "");
 }
 
 /* ------------------------------------------------------- against the judge */
@@ -185,62 +238,97 @@ static void judged_fini(struct judged *j, uint64_t n)
 struct check {
 	const struct oc_spans *spans;
 	const struct judged *judged;
-	uint64_t window_n, last;
+	uint64_t window_n, last, old_n;
 };
+
+/* Among all texts, those of the indexes first. */
+static uint64_t ordinal(const struct oc_spans *s, const struct oc_span_part *part, uint64_t place)
+{
+	uint64_t row = oc_spans_row(part, place);
+
+	for (; part > s->parts; part--)
+		row += part[-1].row_n;
+	return row;
+}
+
+static uint64_t byte_of(const struct oc_span_part *part, uint64_t place)
+{
+	return place - part->base - part->starts[oc_spans_row(part, place)];
+}
 
 static int check(void *user, const struct oc_span_found *found, struct oc_err *err)
 {
 	struct check *k = user;
 	const struct oc_spans *s = k->spans;
-	uint64_t row = oc_spans_row(s, found->at), at = found->at - s->places[row];
+	uint64_t row = ordinal(s, s->set, found->at), at = byte_of(s->set, found->at);
 
 	(void)err;
-	assert_true(found->n && (!k->window_n || found->at >= k->last));
+	assert_true(found->n && row >= k->old_n && (!k->window_n || found->at >= k->last));
 	k->last = found->at + found->n;
 	for (uint32_t i = 0; i < found->n; i++) {
 		uint64_t number = k->judged->starts[row] + at + i;
-		assert_true(at + i + s->min_span <= s->rows[row].text_len);
+		assert_true(at + i + s->min_span <= s->set->rows[row - k->old_n].text_len);
 		uint64_t source = k->judged->source[row][at + i];
 		if (found->source == OC_SPAN_FIRST) {
 			assert_int_equal(source, number);
 			assert_true(k->judged->again[row][at + i]);
 			continue;
 		}
-		uint64_t place = found->source + (found->period ? i % found->period : i),
-			 from = oc_spans_row(s, place);
+		uint64_t place = found->source + (found->period ? i % found->period : i);
+		const struct oc_span_part *part = oc_spans_part(s, place);
 		assert_true(source < number);
-		assert_int_equal(source, k->judged->starts[from] + place - s->places[from]);
+		assert_int_equal(source,
+		                 k->judged->starts[ordinal(s, part, place)] + byte_of(part, place));
 	}
 	k->window_n += found->n;
 	return 0;
 }
 
-/* Every window found is the judge's, and as many are found as the judge has. */
-static uint64_t judge_set(const struct texts *t, uint32_t min_span, uint64_t memory)
+/* Every window found is the judge's, and as many are found as the judge has. The first old_n texts
+ * are in indexes. */
+static uint64_t judge_set(const struct texts *t, uint64_t old_n, uint32_t min_span, uint64_t memory)
 {
 	struct oc_err err = {0};
 	struct oc_driven d;
 	struct oc_spans s;
-	char options[64];
+	struct oc_index *indexes[OC_SPAN_INDEXES];
+	unsigned index_n = 0;
+	struct oc_buf options = {0};
 	uint64_t want = 0;
 
-	snprintf(options, sizeof options, "{min_span: %u}", min_span);
-	if (oc_driven_open(&d, "substring", options, 0, &err))
+	oc_buf_printf(&options, "{min_span: %u", min_span);
+	index_old(t, old_n, min_span, &options);
+	oc_buf_puts(&options, "}");
+	if (oc_driven_open(&d, "substring", oc_buf_cstr(&options), 0, &err))
 		fail_msg("%s", err.msg);
-	struct oc_spill *spill = observe(&d, t, memory);
-	assert_int_equal(oc_spans_open(&s, d.ctx, "substring", min_span, spill, &err), 0);
+	/* once more here, as the stage shows only what it makes of them */
+	for (const char *p = strstr(options.p, index_dir); old_n && p;
+	     p = strstr(p + 1, index_dir)) {
+		struct oc_str path = {p, strcspn(p, ",]")};
+		yyjson_val *given = oc_json_parse(
+			d.arena, oc_arena_printf(d.arena, "{\"min_span\":%u}", min_span), &err);
+		if (oc_index_open(&indexes[index_n++], oc_arena_str(d.arena, path).p, "substring",
+		                  given, &err))
+			fail_msg("%s", err.msg);
+	}
+	struct oc_spill *spill = observe(&d, t, old_n, memory);
+	if (oc_spans_open(&s, d.ctx, "substring", min_span, indexes, index_n, spill, &err))
+		fail_msg("%s", err.msg);
 	struct judged j = judge(t, min_span);
-	struct check k = {.spans = &s, .judged = &j};
+	struct check k = {.spans = &s, .judged = &j, .old_n = old_n};
 	if (oc_spans_find(&s, check, &k, &err))
 		fail_msg("%s", err.msg);
-	for (uint64_t i = 0; i < t->n; i++)
+	for (uint64_t i = old_n; i < t->n; i++)
 		for (uint64_t at = 0; at + min_span <= t->text[i].len; at++)
 			want += j.source[i][at] != j.starts[i] + at || j.again[i][at];
 	assert_int_equal(k.window_n, want);
 	judged_fini(&j, t->n);
 	oc_spans_close(&s);
 	oc_spill_close(spill);
+	while (index_n)
+		oc_index_close(indexes[--index_n]);
 	oc_driven_close(&d);
+	oc_buf_fini(&options);
 	return want;
 }
 
@@ -257,7 +345,8 @@ static void every_window_is_found(void **state)
 			if (seed % 4 == 1)
 				add_runs(&t, seed);
 			/* little memory sends large groups to the windows */
-			found += judge_set(&t, spans[seed % 6], seed % 2 ? 1 << 20 : 1 << 12);
+			found += judge_set(&t, seed % 2 ? 0 : seed / 2 % 11, spans[seed % 6],
+			                   seed % 4 > 1 ? 1 << 20 : 1 << 12);
 			texts_fini(&t);
 		}
 		print_message("kind %u: %llu windows\n", kind, (unsigned long long)found);
@@ -279,8 +368,9 @@ static void periodic_text_is_exact(void **state)
 		texts_add(&t, OC_LIT(""));
 		texts_add(&t, (struct oc_str){b.p, 99});
 		texts_add(&t, (struct oc_str){b.p + 1, 100});
-		judge_set(&t, 100, 1 << 20);
-		judge_set(&t, 33, 1 << 12);
+		judge_set(&t, 0, 100, 1 << 20);
+		judge_set(&t, 1, 100, 1 << 20);
+		judge_set(&t, 0, 33, 1 << 12);
 		oc_buf_fini(&b);
 		texts_fini(&t);
 	}
@@ -308,11 +398,12 @@ static void natural_text_is_exact(void **state)
 		}
 		oc_buf_fini(&b);
 	}
-	uint64_t found = judge_set(&t, 100, 1 << 22);
+	uint64_t found = judge_set(&t, 0, 100, 1 << 22);
 	print_message("%llu texts, %llu bytes: %llu windows\n", (unsigned long long)t.n,
 	              (unsigned long long)t.len, (unsigned long long)found);
 	assert_true(found > 100);
-	assert_true(judge_set(&t, 24, 1 << 22) > found);
+	assert_true(judge_set(&t, 0, 24, 1 << 22) > found);
+	assert_true(judge_set(&t, t.n / 2, 24, 1 << 22) > 100);
 	texts_fini(&t);
 }
 
@@ -326,20 +417,26 @@ struct outcome {
 	double score;
 };
 
-static struct outcome *act(const char *options, const struct texts *t, uint64_t memory)
+/* The first old_n texts are in indexes: theirs are left empty. */
+static struct outcome *act_after(const char *options, const struct texts *t, uint64_t old_n,
+                                 unsigned min_span, uint64_t memory)
 {
 	struct oc_err err = {0};
 	struct oc_driven d;
 	struct outcome *o = oc_zalloc(t->n, sizeof *o);
-	struct oc_buf json = {0}, verdicts = {0};
+	struct oc_buf json = {0}, verdicts = {0}, given = {0};
 
-	if (oc_driven_open(&d, "substring", options, 0, &err))
+	oc_buf_add(&given, options, strlen(options) - 1);
+	index_old(t, old_n, min_span, &given);
+	oc_buf_puts(&given, "}");
+	if (oc_driven_open(&d, "substring", oc_buf_cstr(&given), 0, &err))
 		fail_msg("%s", err.msg);
-	struct oc_spill *spill = observe(&d, t, memory);
+	oc_buf_fini(&given);
+	struct oc_spill *spill = observe(&d, t, old_n, memory);
 	if (d.def->resolve(d.self, spill, &err))
 		fail_msg("%s", err.msg);
 	oc_spill_close(spill);
-	for (uint64_t i = 0; i < t->n; i++) {
+	for (uint64_t i = old_n; i < t->n; i++) {
 		struct oc_batch *batch = oc_batch_new(1);
 		struct oc_row *row = oc_driven_row(batch, json_of(&json, t->text[i]), i, OC_REAL);
 		struct oc_str text;
@@ -358,6 +455,11 @@ static struct outcome *act(const char *options, const struct texts *t, uint64_t 
 	oc_buf_fini(&verdicts);
 	oc_driven_close(&d);
 	return o;
+}
+
+static struct outcome *act(const char *options, const struct texts *t, uint64_t memory)
+{
+	return act_after(options, t, 0, 0, memory);
 }
 
 static void outcomes_free(struct outcome *o, uint64_t n)
@@ -382,7 +484,7 @@ static void check_witness(const struct texts *t, uint64_t row, const char *verdi
 	const char *p = strstr(verdicts, "{\"key\":\"s:");
 
 	assert_non_null(p);
-	assert_int_equal(sscanf(p, "{\"key\":\"s:%llu\",\"at\":[%llu,%llu],\"row_at\":[%llu,%llu]",
+	assert_int_equal(sscanf(p, "{\"key\":\"s:%llu\",%*[^[][%llu,%llu],\"row_at\":[%llu,%llu]",
 	                        &key, &from, &len, &row_from, &row_len),
 	                 5);
 	assert_true(key <= row && len == row_len && (key < row || from < row_from));
@@ -430,7 +532,9 @@ static void cut_is_what_stands_whole_elsewhere(void **state)
 		if (seed % 3 == 1)
 			add_runs(&t, seed);
 		struct judged j = judge(&t, SPAN);
-		struct outcome *o = act("{min_span: 32, action: cut, field: text}", &t, 1 << 20);
+		uint64_t old_n = seed % 2 ? seed % 7 : 0;
+		struct outcome *o = act_after("{min_span: 32, action: cut, field: text}", &t, old_n,
+		                              SPAN, 1 << 20);
 		uint8_t *whole = oc_zalloc(t.len + 1, 1);
 		uint64_t *candidate = oc_alloc((t.len + 1) * sizeof *candidate);
 		for (uint64_t i = 0; i < t.n; i++) {
@@ -442,13 +546,15 @@ static void cut_is_what_stands_whole_elsewhere(void **state)
 				*kept = oc_zalloc(text.len + 1, 1),
 				*gone = oc_zalloc(text.len + 1, 1);
 			struct oc_buf want = {0};
-			for (uint64_t at = 0; at < n; at++) {
+			for (uint64_t at = 0; at < n && i < old_n; at++)
+				whole[first[at]] = 1;
+			for (uint64_t at = 0; at < n && i >= old_n; at++) {
 				candidate[first[at]] = UINT64_MAX;
 				if (whole[first[at]])
 					memset(other + at, 1, SPAN);
 			}
 			trim(text, other);
-			for (uint64_t at = 0; at < n; at++) {
+			for (uint64_t at = 0; at < n && i >= old_n; at++) {
 				uint64_t *c = &candidate[first[at]];
 				if (whole[first[at]])
 					continue;
@@ -472,12 +578,14 @@ static void cut_is_what_stands_whole_elsewhere(void **state)
 			for (uint64_t at = 0; at < n; at++)
 				if (!whole[first[at]] && candidate[first[at]] == at)
 					whole[first[at]] = clear(gone, at, SPAN);
+			if (i < old_n)
+				want.len = 0;
 			if (o[i].fate == OC_REJECTED)
 				assert_int_equal(oc_str_trim(oc_buf_view(&want)).len, 0);
 			else
 				assert_string_equal(oc_buf_cstr(&o[i].text), oc_buf_cstr(&want));
 			assert_int_equal(oc_utf8_check(oc_buf_view(&o[i].text)), -1);
-			if (strstr(o[i].verdicts, "\"key\""))
+			if (i >= old_n && strstr(o[i].verdicts, "\"key\""))
 				check_witness(&t, i, o[i].verdicts, o, false);
 			oc_buf_fini(&want);
 			free(other);
@@ -506,10 +614,11 @@ static void dropped_rows_stand_in_rows_that_stay(void **state)
 		texts_make(&t, seed, (enum kind)(seed % KINDS), 20, 300);
 		if (seed % 3 == 1)
 			add_runs(&t, seed);
-		struct outcome *o =
-			act("{min_span: 24, action: drop, max_coverage: 0.5}", &t, 1 << 20);
+		uint64_t old_n = seed % 2 ? seed % 9 : 0;
+		struct outcome *o = act_after("{min_span: 24, action: drop, max_coverage: 0.5}", &t,
+		                              old_n, SPAN, 1 << 20);
 		bool *gone = oc_zalloc(t.n, sizeof *gone);
-		for (uint64_t i = 0; i < t.n; i++) {
+		for (uint64_t i = old_n; i < t.n; i++) {
 			uint8_t *covered = oc_zalloc(t.text[i].len + 1, 1);
 			uint64_t n = 0;
 			for (uint64_t k = 0; k < i; k++)
@@ -744,7 +853,7 @@ static void memory_is_obeyed(void **state)
 		skip();
 	texts_make(&t, 9, WORDS, 2400, 10000);
 	assert_int_equal(oc_driven_open(&d, "substring", "{action: drop}", 0, &err), 0);
-	struct oc_spill *spill = observe(&d, &t, MEMORY);
+	struct oc_spill *spill = observe(&d, &t, 0, MEMORY);
 	assert_true(oc_spill_len(spill, 1) >= 10 * (uint64_t)MEMORY);
 	oc_driven_resolve_within(&d, spill, MEMORY + SLACK, 0);
 	oc_spill_close(spill);
@@ -766,5 +875,12 @@ int main(void)
 		cmocka_unit_test(any_number_of_threads_and_memory_says_the_same),
 		cmocka_unit_test(memory_is_obeyed),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	struct oc_err err = {0};
+
+	snprintf(index_dir, sizeof index_dir, "/tmp/test-substring-XXXXXX");
+	if (!mkdtemp(index_dir))
+		return 1;
+	int rc = cmocka_run_group_tests(tests, NULL, NULL);
+	oc_remove_tree(index_dir, &err);
+	return rc;
 }

@@ -17,13 +17,23 @@
  * record that says so.
  *
  * Three streams, in row order, one entry a row: struct oc_span_row, its text followed by its key,
- * its units. Memory: the sorts' buffers, a bit table and the largest group that is held, each a
- * share of `memory:`; the rest lies on disk: the texts, about 32 bytes per min_span / 2 bytes of
- * text, 20 a repeated unit.
+ * its units. An index (index/disk.h) holds the same of an earlier corpus, as sections `rows`,
+ * `texts` and `units`, and `places`, where each row's text begins: the texts plainly, since what
+ * the units claim is compared byte by byte, in all about 1.6 bytes per byte of text. Its rows come
+ * before those of the set and stay as they are; windows are reported of the set only. Of its units
+ * those are looked at whose k-gram the set has.
+ *
+ * Threads: units are gathered by ranges of rows and meet by ranges of their hash, each range from
+ * its sort to its windows on one thread; what they found is merged by place and settled on one.
+ *
+ * Memory: the sorts' buffers, a bit table and the largest group that is held, each a share of
+ * `memory:`; the rest lies on disk: the texts, about 32 bytes per min_span / 2 bytes of text, 20 a
+ * repeated unit.
  */
 #ifndef CURATE_SUBSTRING_H
 #define CURATE_SUBSTRING_H
 
+#include "index/disk.h"
 #include "pipe/spill.h"
 
 #define OC_SPAN_STREAMS 3
@@ -52,40 +62,80 @@ uint32_t oc_spans_ring(uint32_t min_span);
 /* Appends the units of a text (below 2^31 bytes); returns how many. O(len). */
 uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, struct oc_buf *out);
 
-/* The streams, mapped. Places count the bytes of the second stream, which holds all texts. */
+/*
+ * The texts of an index, or of the set, mapped. A place is a byte of all texts and keys, those of
+ * the indexes first.
+ */
+struct oc_span_part {
+	const struct oc_span_row *rows; /* (row_n) */
+	uint64_t row_n, unit_n;
+	const struct oc_span_unit *units;        /* of all rows */
+	struct oc_str text;                      /* of all rows, each followed by its key */
+	const uint64_t *starts;                  /* (row_n + 1): where in `text` a row's begins */
+	uint64_t base;                           /* the place of the first byte of `text` */
+	struct oc_str maps[OC_SPAN_STREAMS + 1]; /* all of it */
+};
+
+#define OC_SPAN_INDEXES 16 /* at most */
+
 struct oc_spans {
 	struct oc_ctx *ctx;
 	const char *name, *dir;
 	uint32_t min_span;
 	uint64_t memory;
-	const struct oc_span_row *rows; /* (row_n) */
-	uint64_t row_n;
-	const struct oc_span_unit *units;        /* of all rows */
-	struct oc_str text;                      /* of all rows, each followed by its key */
-	const uint64_t *places;                  /* (row_n + 1): where a row's text begins */
-	struct oc_spill *place_of;               /* owner of places */
-	struct oc_str maps[OC_SPAN_STREAMS + 1]; /* the streams and `places`, whole */
+	struct oc_span_part
+		parts[OC_SPAN_INDEXES + 1]; /* the indexes in their order, then the set */
+	unsigned index_n;
+	const struct oc_span_part *set; /* parts + index_n */
+	struct oc_spill *place_of;      /* owner of the set's `starts` */
 	uint64_t map_len;
 };
 
+/* The indexes stay the caller's, open until oc_spans_close. */
 int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint32_t min_span,
-                  struct oc_spill *spill, struct oc_err *err);
+                  struct oc_index *const *indexes, unsigned index_n, struct oc_spill *spill,
+                  struct oc_err *err);
 void oc_spans_close(struct oc_spans *s);
+/* The sections of an index of all parts. */
+int oc_spans_save(const struct oc_spans *s, struct oc_index_writer *w, struct oc_err *err);
 /*
  * What was read through the maps counts as resident while it is mapped: after `bytes` more, lets go
  * of all of it now and then, where it is more than half of the memory. `touched` is the caller's
- * account.
+ * account, which threads may share.
  */
 void oc_spans_touch(const struct oc_spans *s, uint64_t *touched, uint64_t bytes);
 #define OC_SPAN_FAULT ((uint64_t)64 << 10) /* so much of a file is mapped for one byte of it */
-struct oc_str oc_spans_text(const struct oc_spans *s, uint64_t row);
-struct oc_str oc_spans_key(const struct oc_spans *s, uint64_t row);
-uint64_t oc_spans_row(const struct oc_spans *s, uint64_t place); /* O(log row_n) */
+
+static inline const struct oc_span_part *oc_spans_part(const struct oc_spans *s, uint64_t place)
+{
+	const struct oc_span_part *p = s->set;
+
+	while (place < p->base)
+		p--;
+	return p;
+}
+
+static inline const char *oc_spans_at(const struct oc_spans *s, uint64_t place)
+{
+	const struct oc_span_part *p = oc_spans_part(s, place);
+	return p->text.p + (place - p->base);
+}
+
+/* Of the set's rows. */
+static inline uint64_t oc_spans_start(const struct oc_spans *s, uint64_t row)
+{
+	return s->set->base + s->set->starts[row];
+}
+
+struct oc_str oc_spans_text(const struct oc_span_part *p, uint64_t row);
+struct oc_str oc_spans_key(const struct oc_span_part *p, uint64_t row);
+/* The row of the part that holds a place; O(log row_n). */
+uint64_t oc_spans_row(const struct oc_span_part *p, uint64_t place);
 
 /*
- * Windows that begin at places at .. at + n - 1. source OC_SPAN_FIRST: they are first; else they
- * are repeated, and window at + i is first at source + i, or, with a period, at source + i %
- * period. They come ascending, none twice.
+ * Windows of the set that begin at places at .. at + n - 1. source OC_SPAN_FIRST: they are first;
+ * else they are repeated, and window at + i is first at source + i, or, with a period, at source +
+ * i % period. They come ascending, none twice.
  */
 #define OC_SPAN_FIRST UINT64_MAX
 struct oc_span_found {
@@ -102,7 +152,9 @@ struct oc_span_piece {
 
 /* What of a row repeats what stays. */
 struct oc_span_settled {
-	uint64_t row, source;               /* ordinals; source: has the longest run, and stays */
+	uint64_t row;                       /* ordinal in the set */
+	unsigned part;                      /* of spans->parts, and the row of it, that has the */
+	uint64_t source;                    /* longest run, and stays */
 	uint64_t covered;                   /* bytes in the pieces */
 	uint64_t row_from, from, run_len;   /* the longest run, in the row and in the source */
 	const struct oc_span_piece *pieces; /* (piece_n) ascending, apart */
@@ -111,7 +163,8 @@ struct oc_span_settled {
 
 /*
  * Decides in row order. Without `drop` the pieces are those that go: bytes in windows that stand
- * whole in what is left of earlier rows, or of this row, cut back to whole code points. With it
+ * whole in an index, in what is left of earlier rows, or of this row, cut back to whole code
+ * points. With it
  * they are the bytes in windows of earlier rows that stay, and the row goes when they are more than
  * max_coverage of its bytes. Calls `settled` for each row that has any. Disk: 8 bytes for each
  * first window that goes and is repeated later.

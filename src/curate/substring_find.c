@@ -3,8 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
-#include "base/hash.h"
-#include "curate/substring.h"
+#include "curate/substring_find.h"
 
 /* An odd multiplier for the rolling hashes (mod 2^64); what they claim is compared byte by byte. */
 #define BASE 0x9E3779B97F4A7C15u
@@ -18,14 +17,6 @@ static uint64_t mix(uint64_t h)
 
 /* ----------------------------------------------------------- the search's parts */
 
-/* A unit on its way to its equals. Key: the k-gram's hash, then that of its bytes. */
-struct unit {
-	uint64_t hash; /* big end first */
-	uint32_t bytes;
-	uint64_t at; /* place of the first window */
-	uint16_t n, back;
-} __attribute__((packed));
-
 /* A window on its way to its equals; big end first, all of it key. */
 struct window {
 	uint64_t hash, at;
@@ -38,12 +29,6 @@ struct found {
 	uint32_t n;
 } __attribute__((packed));
 
-/* n windows from `at` on are each equal to the one `period` places before. */
-struct run {
-	uint64_t at;
-	uint32_t n, period;
-};
-
 /* Windows of a unit that are first at another place: n from window i on. */
 struct part {
 	uint32_t i, n;
@@ -55,7 +40,7 @@ struct part {
 
 struct class
 {
-	struct unit u;
+	struct oc_span_met u;
 	uint64_t copies; /* units of the group that come after u and are equal to it */
 	struct oc_buf parts;
 	struct oc_buf again; /* (u.n) bytes: an equal window follows in another class */
@@ -63,131 +48,80 @@ struct class
 
 struct finder {
 	const struct oc_spans *s;
-	struct oc_sort *windows, *found;
-	struct oc_spill *runs;  /* struct run, ascending */
-	uint64_t *seen, *twice; /* (2^power) bits each */
-	unsigned power;
+	struct oc_pool *pool;
+	struct range *ranges; /* (range_n) */
+	unsigned range_n;
+	struct oc_sort **units;
+	struct oc_spill *runs; /* struct oc_span_run, ascending */
 	uint64_t leaving;
-	struct unit *group; /* (group_cap) units of one k-gram */
-	size_t group_n, group_cap;
-	bool in_windows; /* the group was too large and goes to the windows */
-	struct class class[FEW];
+	size_t group_cap;
 	uint64_t touched; /* bytes of the maps that were looked at since they were let go */
 };
 
-static uint32_t span_of(const struct finder *f, const struct unit *u)
+/* A range of k-gram hashes; equal windows are all in one. Looked through by one thread. */
+struct range {
+	struct finder *f;
+	struct oc_sort *windows, *found;
+	struct oc_span_met *group; /* (f->group_cap) units of one k-gram */
+	size_t group_n;
+	bool in_windows;     /* the group was too large and goes to the windows */
+	struct class *class; /* (FEW) */
+	struct oc_err err;
+	const struct found *next; /* while what was found is merged */
+	size_t next_n;
+};
+
+static uint32_t span_of(const struct range *r, const struct oc_span_met *u)
 {
-	return u->n - 1u + f->s->min_span;
+	return u->n - 1u + r->f->s->min_span;
 }
 
-static void touch(struct finder *f, uint64_t bytes)
+static void touch(struct range *r, uint64_t bytes)
 {
-	oc_spans_touch(f->s, &f->touched, bytes);
+	oc_spans_touch(r->f->s, &r->f->touched, bytes);
 }
 
-static bool same_bytes(struct finder *f, uint64_t a, uint64_t b, size_t len)
+static bool same_bytes(struct range *r, uint64_t a, uint64_t b, size_t len)
 {
-	touch(f, 2 * OC_SPAN_FAULT);
-	return memcmp(f->s->text.p + a, f->s->text.p + b, len) == 0;
+	touch(r, 2 * OC_SPAN_FAULT);
+	return memcmp(oc_spans_at(r->f->s, a), oc_spans_at(r->f->s, b), len) == 0;
 }
 
-static int tell(struct finder *f, uint64_t at, uint32_t n, uint64_t source, struct oc_err *err)
+static int tell(struct range *r, uint64_t at, uint32_t n, uint64_t source, struct oc_err *err)
 {
-	struct found r = {htobe64(at), source, n};
-	return oc_sort_add(f->found, &r, 1, err);
-}
+	struct found found = {htobe64(at), source, n};
 
-/* ------------------------------------------------- equal k-grams come together */
-
-static void mark(struct finder *f)
-{
-	const struct oc_spans *s = f->s;
-	uint64_t units = 0;
-
-	for (uint64_t row = 0; row < s->row_n; row++) {
-		units += s->rows[row].unit_n;
-		touch(f, sizeof *s->rows);
-	}
-	f->power = 13;
-	while (f->power < 40 && (uint64_t)1 << f->power < 16 * units &&
-	       (uint64_t)2 << f->power <= s->memory / 2)
-		f->power++;
-	f->seen = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->seen);
-	f->twice = oc_zalloc((size_t)1 << (f->power - 6), sizeof *f->twice);
-	for (uint64_t i = 0; i < units; i++) {
-		touch(f, sizeof *s->units);
-		if (!s->units[i].n)
-			continue;
-		uint64_t b = s->units[i].hash >> (64 - f->power), bit = (uint64_t)1 << (b & 63);
-		f->twice[b >> 6] |= f->seen[b >> 6] & bit;
-		f->seen[b >> 6] |= bit;
-	}
-	free(f->seen);
-	f->seen = NULL;
-}
-
-static int gather(struct finder *f, struct oc_sort *sort, struct oc_err *err)
-{
-	const struct oc_spans *s = f->s;
-	const struct oc_span_unit *v = s->units;
-
-	for (uint64_t row = 0; row < s->row_n; row++) {
-		const char *text = s->text.p + s->places[row];
-		for (uint32_t i = 0; i < s->rows[row].unit_n; i++, v++) {
-			uint64_t b = v->hash >> (64 - f->power);
-			if (!v->n) {
-				struct run r = {s->places[row] + v->from, (uint32_t)v->hash,
-				                (uint32_t)(v->hash >> 32)};
-				if (oc_spill_add(f->runs, 0, &r, sizeof r, err))
-					return -1;
-				continue;
-			}
-			if (!(f->twice[b >> 6] >> (b & 63) & 1))
-				continue;
-			struct unit u = {htobe64(v->hash), 0, s->places[row] + v->from, v->n,
-			                 v->back};
-			u.bytes = (uint32_t)oc_hash64(text + v->from, span_of(f, &u),
-			                              (uint64_t)v->n << 16 | v->back);
-			if (oc_sort_add(sort, &u, 1, err))
-				return -1;
-		}
-		touch(f, s->rows[row].text_len + sizeof *s->rows + sizeof *s->places +
-		                 s->rows[row].unit_n * sizeof *v);
-		if (!(row & 0xFFFF) && oc_cancelled(s->ctx))
-			return oc_fail(err, OC_CANCELLED, s->name, "interrupted");
-	}
-	free(f->twice);
-	f->twice = NULL;
-	return oc_sort_done(sort, err);
+	/* a unit is one row's: of an index, nothing is asked */
+	return at < r->f->s->set->base ? 0 : oc_sort_add(r->found, &found, 1, err);
 }
 
 /* ---------------------------------------------------------- a group of a k-gram */
 
-static int windows_of(struct finder *f, const struct unit *u, struct oc_err *err)
+static int windows_of(struct range *r, const struct oc_span_met *u, struct oc_err *err)
 {
-	uint32_t size = f->s->min_span;
-	const unsigned char *p = (const unsigned char *)f->s->text.p + u->at;
+	uint32_t size = r->f->s->min_span;
+	const unsigned char *p = (const unsigned char *)oc_spans_at(r->f->s, u->at);
 	uint64_t h = 0;
 
-	touch(f, OC_SPAN_FAULT);
+	touch(r, OC_SPAN_FAULT);
 	for (uint32_t i = 0; i < size - 1; i++)
 		h = h * BASE + p[i];
 	for (uint32_t i = 0; i < u->n; i++) {
 		h = h * BASE + p[i + size - 1];
 		struct window w = {htobe64(mix(h)), htobe64(u->at + i)};
-		h -= p[i] * f->leaving;
-		if (oc_sort_add(f->windows, &w, 1, err))
+		h -= p[i] * r->f->leaving;
+		if (oc_sort_add(r->windows, &w, 1, err))
 			return -1;
 	}
 	return 0;
 }
 
-static int group_to_windows(struct finder *f, struct oc_err *err)
+static int group_to_windows(struct range *r, struct oc_err *err)
 {
-	for (size_t i = 0; i < f->group_n; i++)
-		if (windows_of(f, &f->group[i], err))
+	for (size_t i = 0; i < r->group_n; i++)
+		if (windows_of(r, &r->group[i], err))
 			return -1;
-	f->group_n = 0;
+	r->group_n = 0;
 	return 0;
 }
 
@@ -209,24 +143,25 @@ static uint32_t alike(const char *a, const char *b, uint32_t n, ptrdiff_t step)
 }
 
 /* Windows of class b that class a, which comes before, has as well: *from and *to index b's. */
-static void shared(struct finder *f, const struct unit *a, const struct unit *b, uint32_t *from,
-                   uint32_t *to)
+static void shared(struct range *r, const struct oc_span_met *a, const struct oc_span_met *b,
+                   uint32_t *from, uint32_t *to)
 {
 	/* a window lies `back` bytes before the k-gram; both units have a range of those */
 	int64_t high = a->back < b->back ? a->back : b->back, low_a = (int64_t)a->back - a->n + 1,
 		low_b = (int64_t)b->back - b->n + 1, low = low_a > low_b ? low_a : low_b;
-	const char *p = f->s->text.p + a->at + a->back, *q = f->s->text.p + b->at + b->back;
+	const char *p = oc_spans_at(r->f->s, a->at) + a->back,
+		   *q = oc_spans_at(r->f->s, b->at) + b->back;
 
 	*from = *to = 0;
 	if (low > high)
 		return;
-	touch(f, 2 * OC_SPAN_FAULT);
+	touch(r, 2 * OC_SPAN_FAULT);
 	int64_t before = alike(p - 1, q - 1, (uint32_t)high, -1),
-		after = alike(p, q, (uint32_t)(f->s->min_span - low), 1);
+		after = alike(p, q, (uint32_t)(r->f->s->min_span - low), 1);
 	if (high > before)
 		high = before;
-	if (low < (int64_t)f->s->min_span - after)
-		low = (int64_t)f->s->min_span - after;
+	if (low < (int64_t)r->f->s->min_span - after)
+		low = (int64_t)r->f->s->min_span - after;
 	if (low > high)
 		return;
 	*from = (uint32_t)(b->back - high);
@@ -247,16 +182,16 @@ static void add_part(struct oc_buf *parts, uint32_t i, uint64_t source)
 }
 
 /* Where each window of class `c` is first among the classes before it. */
-static void compare_class(struct finder *f, uint32_t c, uint64_t *source)
+static void compare_class(struct range *r, uint32_t c, uint64_t *source)
 {
-	struct class *b = &f->class[c];
+	struct class *b = &r->class[c];
 	uint32_t from, to;
 
 	for (uint32_t i = 0; i < b->u.n; i++)
 		source[i] = OC_SPAN_FIRST;
 	for (uint32_t k = 0; k < c; k++) {
-		struct class *a = &f->class[k];
-		shared(f, &a->u, &b->u, &from, &to);
+		struct class *a = &r->class[k];
+		shared(r, &a->u, &b->u, &from, &to);
 		for (uint32_t i = from; i < to; i++) {
 			uint32_t j = i + a->u.back - b->u.back;
 			a->again.p[j] = 1;
@@ -270,25 +205,25 @@ static void compare_class(struct finder *f, uint32_t c, uint64_t *source)
 }
 
 /* Units of a class other than its first: each window is first where the class's is. */
-static int tell_copy(struct finder *f, const struct class *c, const struct unit *u,
+static int tell_copy(struct range *r, const struct class *c, const struct oc_span_met *u,
                      struct oc_err *err)
 {
 	const struct part *p = (const void *)c->parts.p;
 
 	for (size_t i = 0; i < c->parts.len / sizeof *p; i++)
-		if (tell(f, u->at + p[i].i, p[i].n,
+		if (tell(r, u->at + p[i].i, p[i].n,
 		         p[i].source == OC_SPAN_FIRST ? c->u.at + p[i].i : p[i].source, err))
 			return -1;
 	return 0;
 }
 
-static int tell_class(struct finder *f, const struct class *c, struct oc_err *err)
+static int tell_class(struct range *r, const struct class *c, struct oc_err *err)
 {
 	const struct part *p = (const void *)c->parts.p;
 
 	for (size_t i = 0; i < c->parts.len / sizeof *p; i++) {
 		if (p[i].source != OC_SPAN_FIRST) {
-			if (tell(f, c->u.at + p[i].i, p[i].n, p[i].source, err))
+			if (tell(r, c->u.at + p[i].i, p[i].n, p[i].source, err))
 				return -1;
 			continue;
 		}
@@ -296,7 +231,7 @@ static int tell_class(struct finder *f, const struct class *c, struct oc_err *er
 			uint32_t to = from;
 			while (to < end && (c->copies || c->again.p[to]))
 				to++;
-			if (to > from && tell(f, c->u.at + from, to - from, OC_SPAN_FIRST, err))
+			if (to > from && tell(r, c->u.at + from, to - from, OC_SPAN_FIRST, err))
 				return -1;
 			from = to > from ? to : from + 1;
 		}
@@ -306,43 +241,43 @@ static int tell_class(struct finder *f, const struct class *c, struct oc_err *er
 
 /* The class of each unit; the classes in order. Returns how many, or FEW + 1 when there are more.
  */
-static uint32_t classes(struct finder *f, uint32_t *class_of)
+static uint32_t classes(struct range *r, uint32_t *class_of)
 {
 	uint32_t n = 0;
 
 	/* sorted by their bytes' hash and then by place, so equal units stand together */
-	for (size_t i = 0; i < f->group_n; i++) {
-		const struct unit *u = &f->group[i], *last = n ? &f->class[n - 1].u : NULL;
+	for (size_t i = 0; i < r->group_n; i++) {
+		const struct oc_span_met *u = &r->group[i], *last = n ? &r->class[n - 1].u : NULL;
 		if (last && last->bytes == u->bytes && last->n == u->n && last->back == u->back &&
-		    same_bytes(f, last->at, u->at, span_of(f, u))) {
-			f->class[n - 1].copies++;
+		    same_bytes(r, last->at, u->at, span_of(r, u))) {
+			r->class[n - 1].copies++;
 			class_of[i] = n - 1;
 			continue;
 		}
 		if (n == FEW)
 			return FEW + 1;
-		f->class[n].u = *u;
-		f->class[n].copies = 0;
+		r->class[n].u = *u;
+		r->class[n].copies = 0;
 		class_of[i] = n++;
 	}
 	return n;
 }
 
-static int close_group(struct finder *f, uint32_t *class_of, uint64_t *source, struct oc_err *err)
+static int close_group(struct range *r, uint32_t *class_of, uint64_t *source, struct oc_err *err)
 {
 	uint32_t place[FEW];
 
-	if (f->group_n < 2 && !f->in_windows) {
-		f->group_n = 0;
+	if (r->group_n < 2 && !r->in_windows) {
+		r->group_n = 0;
 		return 0;
 	}
-	uint32_t n = f->in_windows ? FEW + 1 : classes(f, class_of);
+	uint32_t n = r->in_windows ? FEW + 1 : classes(r, class_of);
 	if (n > FEW) {
-		f->in_windows = false;
-		return group_to_windows(f, err);
+		r->in_windows = false;
+		return group_to_windows(r, err);
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		struct class *c = &f->class[i];
+		struct class *c = &r->class[i];
 		c->again.len = 0;
 		oc_buf_reserve(&c->again, c->u.n);
 		memset(c->again.p, 0, c->u.n);
@@ -350,27 +285,27 @@ static int close_group(struct finder *f, uint32_t *class_of, uint64_t *source, s
 		c->u.hash = i;
 	}
 	if (n > 1)
-		qsort(f->class, n, sizeof *f->class, by_gram);
+		qsort(r->class, n, sizeof *r->class, by_gram);
 	for (uint32_t i = 0; i < n; i++) {
-		compare_class(f, i, source);
-		place[f->class[i].u.hash] = i;
+		compare_class(r, i, source);
+		place[r->class[i].u.hash] = i;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		if (tell_class(f, &f->class[i], err))
+		if (tell_class(r, &r->class[i], err))
 			return -1;
-	for (size_t i = 0; i < f->group_n; i++) {
-		const struct class *c = &f->class[place[class_of[i]]];
-		if (c->copies && f->group[i].at != c->u.at && tell_copy(f, c, &f->group[i], err))
+	for (size_t i = 0; i < r->group_n; i++) {
+		const struct class *c = &r->class[place[class_of[i]]];
+		if (c->copies && r->group[i].at != c->u.at && tell_copy(r, c, &r->group[i], err))
 			return -1;
 	}
-	f->group_n = 0;
+	r->group_n = 0;
 	return 0;
 }
 
-static int groups(struct finder *f, struct oc_sort *sort, struct oc_err *err)
+static int groups(struct range *r, struct oc_sort *sort, struct oc_err *err)
 {
-	uint32_t *class_of = oc_alloc(f->group_cap * sizeof *class_of);
-	uint64_t *source = oc_alloc(f->s->min_span * sizeof *source);
+	uint32_t *class_of = oc_alloc(r->f->group_cap * sizeof *class_of);
+	uint64_t *source = oc_alloc(r->f->s->min_span * sizeof *source);
 	uint64_t hash = 0;
 	const void *sorted;
 	size_t n;
@@ -381,24 +316,24 @@ static int groups(struct finder *f, struct oc_sort *sort, struct oc_err *err)
 			goto out;
 		if (!n)
 			break;
-		if (oc_cancelled(f->s->ctx)) {
-			oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
+		if (oc_cancelled(r->f->s->ctx)) {
+			oc_fail(err, OC_CANCELLED, r->f->s->name, "interrupted");
 			goto out;
 		}
-		const struct unit *u = sorted;
+		const struct oc_span_met *u = sorted;
 		for (size_t i = 0; i < n; i++) {
-			if (u[i].hash != hash && close_group(f, class_of, source, err))
+			if (u[i].hash != hash && close_group(r, class_of, source, err))
 				goto out;
 			hash = u[i].hash;
-			if (f->group_n == f->group_cap) {
-				f->in_windows = true;
-				if (group_to_windows(f, err))
+			if (r->group_n == r->f->group_cap) {
+				r->in_windows = true;
+				if (group_to_windows(r, err))
 					goto out;
 			}
-			f->group[f->group_n++] = u[i];
+			r->group[r->group_n++] = u[i];
 		}
 	}
-	rc = close_group(f, class_of, source, err);
+	rc = close_group(r, class_of, source, err);
 out:
 	free(class_of);
 	free(source);
@@ -409,7 +344,7 @@ out:
 
 /* Windows of one hash, ascending. Different ones with the same hash all but never occur; then each
  * is compared with the first of each kind. */
-static int pair_windows(struct finder *f, struct oc_err *err)
+static int pair_windows(struct range *r, struct oc_err *err)
 {
 	struct oc_buf kinds = {0};
 	struct kind {
@@ -421,15 +356,15 @@ static int pair_windows(struct finder *f, struct oc_err *err)
 	size_t n;
 	int rc = -1;
 
-	if (oc_sort_done(f->windows, err))
+	if (oc_sort_done(r->windows, err))
 		return -1;
 	for (;;) {
-		if (oc_sort_next(f->windows, &sorted, &n, err))
+		if (oc_sort_next(r->windows, &sorted, &n, err))
 			goto out;
 		if (!n)
 			break;
-		if (oc_cancelled(f->s->ctx)) {
-			oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
+		if (oc_cancelled(r->f->s->ctx)) {
+			oc_fail(err, OC_CANCELLED, r->f->s->name, "interrupted");
 			goto out;
 		}
 		const struct window *w = sorted;
@@ -441,17 +376,17 @@ static int pair_windows(struct finder *f, struct oc_err *err)
 			hash = w[i].hash;
 			kind = (void *)kinds.p;
 			while (k < kinds.len / sizeof *kind &&
-			       !same_bytes(f, kind[k].first, at, f->s->min_span))
+			       !same_bytes(r, kind[k].first, at, r->f->s->min_span))
 				k++;
 			if (k == kinds.len / sizeof *kind) {
 				struct kind new = {at, false};
 				oc_buf_add(&kinds, &new, sizeof new);
 				continue;
 			}
-			if (!kind[k].told && tell(f, kind[k].first, 1, OC_SPAN_FIRST, err))
+			if (!kind[k].told && tell(r, kind[k].first, 1, OC_SPAN_FIRST, err))
 				goto out;
 			kind[k].told = true;
-			if (tell(f, at, 1, kind[k].first, err))
+			if (tell(r, at, 1, kind[k].first, err))
 				goto out;
 		}
 	}
@@ -468,7 +403,7 @@ struct order {
 	oc_span_fn *found;
 	void *user;
 	struct oc_span_found now;
-	const struct run *runs; /* (run_n) the next ones */
+	const struct oc_span_run *runs; /* (run_n) the next ones */
 	uint64_t run_n;
 	struct oc_buf period; /* struct oc_span_found of the windows that the next run repeats */
 };
@@ -494,7 +429,7 @@ static int hand_on(struct order *o, struct oc_span_found f, struct oc_err *err)
  * and is first, as the run follows. */
 static int hand_run(struct order *o, struct oc_err *err)
 {
-	const struct run *r = o->runs++;
+	const struct oc_span_run *r = o->runs++;
 	const struct oc_span_found *f = (const void *)o->period.p;
 	size_t n = o->period.len / sizeof *f, k = 0;
 	struct oc_buf all = {0};
@@ -556,32 +491,63 @@ static int put_in_order(struct order *o, struct oc_span_found f, struct oc_err *
 	return 0;
 }
 
+/* The next of what the ranges found; NULL at the end. */
+static int next_found(struct finder *f, const struct found **next, struct oc_err *err)
+{
+	struct range *least = NULL;
+	uint64_t at = 0;
+
+	for (unsigned i = 0; i < f->range_n; i++) {
+		struct range *r = &f->ranges[i];
+		const void *sorted;
+		if (!r->next_n && r->found) {
+			if (oc_sort_next(r->found, &sorted, &r->next_n, err))
+				return -1;
+			r->next = sorted;
+			if (!r->next_n) {
+				oc_sort_free(r->found);
+				r->found = NULL;
+			}
+		}
+		if (r->next_n && (!least || be64toh(r->next->at) < at)) {
+			least = r;
+			at = be64toh(r->next->at);
+		}
+	}
+	*next = NULL;
+	if (least) {
+		least->next_n--;
+		*next = least->next++;
+	}
+	return 0;
+}
+
+#define ASK_EVERY 0x4000 /* windows, whether to go on */
+
 static int in_order(struct finder *f, oc_span_fn *found, void *user, struct oc_err *err)
 {
 	struct order o = {.found = found, .user = user};
 	struct oc_str runs;
-	const void *sorted;
-	size_t n = 1;
+	const struct found *next;
 	int rc = -1;
 
-	if (oc_sort_done(f->found, err) || oc_spill_map(f->runs, 0, &runs, err))
+	if (oc_spill_map(f->runs, 0, &runs, err))
 		return -1;
 	o.runs = (const void *)runs.p;
 	o.run_n = runs.len / sizeof *o.runs;
-	while (n) {
-		if (oc_sort_next(f->found, &sorted, &n, err))
-			goto out;
-		if (oc_cancelled(f->s->ctx)) {
+	for (uint64_t i = 0;; i++) {
+		if (i % ASK_EVERY == 0 && oc_cancelled(f->s->ctx)) {
 			oc_fail(err, OC_CANCELLED, f->s->name, "interrupted");
 			goto out;
 		}
-		const struct found *r = sorted;
-		for (size_t i = 0; i < n; i++)
-			if (put_in_order(&o,
-			                 (struct oc_span_found){be64toh(r[i].at), r[i].source,
-			                                        r[i].n, 0},
-			                 err))
-				goto out;
+		if (next_found(f, &next, err))
+			goto out;
+		if (!next)
+			break;
+		if (put_in_order(
+			    &o, (struct oc_span_found){be64toh(next->at), next->source, next->n, 0},
+			    err))
+			goto out;
 	}
 	while (o.run_n)
 		if (hand_run(&o, err))
@@ -592,48 +558,87 @@ out:
 	return rc;
 }
 
+/* -------------------------------------------------------------------- all of it */
+
+static void look_through(void *user, uint64_t item, unsigned worker)
+{
+	struct finder *f = user;
+	struct range *r = &f->ranges[item];
+	const struct oc_spans *s = f->s;
+	uint64_t memory = s->memory / 4 / oc_pool_threads(f->pool);
+
+	(void)worker;
+	r->group = oc_alloc(f->group_cap * sizeof *r->group);
+	r->class = oc_zalloc(FEW, sizeof *r->class);
+	r->windows = oc_sort_new(s->ctx, s->dir, sizeof(struct window), sizeof(struct window),
+	                         memory, &r->err);
+	r->found = oc_sort_new(s->ctx, s->dir, sizeof(struct found), 8, s->memory / 4 / f->range_n,
+	                       &r->err);
+	if (!r->windows || !r->found || oc_sort_done(f->units[item], &r->err) ||
+	    groups(r, f->units[item], &r->err))
+		goto out;
+	oc_sort_free(f->units[item]);
+	f->units[item] = NULL;
+	if (!pair_windows(r, &r->err))
+		oc_sort_done(r->found, &r->err);
+out:
+	oc_sort_free(r->windows);
+	r->windows = NULL;
+	for (uint32_t i = 0; i < FEW; i++) {
+		oc_buf_fini(&r->class[i].parts);
+		oc_buf_fini(&r->class[i].again);
+	}
+	free(r->class);
+	free(r->group);
+}
+
+/* More ranges than threads, so that those do not wait for the largest; fewer where a sort would
+ * have next to no memory. What is found is the same. */
+#define RANGES       16
+#define RANGE_MEMORY ((uint64_t)1 << 20)
+
 int oc_spans_find(const struct oc_spans *s, oc_span_fn *found, void *user, struct oc_err *err)
 {
-	struct finder f = {.s = s, .leaving = 1};
-	struct oc_sort *units = NULL;
+	struct finder f = {.s = s, .leaving = 1, .range_n = 1};
 	int rc = -1;
 
 	for (uint32_t i = 1; i < s->min_span; i++)
 		f.leaving *= BASE;
-	f.group_cap = s->memory / 32 / sizeof *f.group;
+	while (f.range_n < RANGES && s->memory / 4 / f.range_n >= 2 * RANGE_MEMORY)
+		f.range_n *= 2;
+	f.pool = oc_pool_new(s->ctx->threads < f.range_n ? s->ctx->threads : f.range_n);
+	f.group_cap = s->memory / 32 / oc_pool_threads(f.pool) / sizeof(struct oc_span_met);
 	if (f.group_cap < 64)
 		f.group_cap = 64;
-	mark(&f);
+	f.ranges = oc_zalloc(f.range_n, sizeof *f.ranges);
+	f.units = oc_zalloc(f.range_n, sizeof *f.units);
 	f.runs = oc_spill_open(s->ctx, s->dir, "substring.runs", 1, s->memory / 64, err);
 	if (!f.runs)
 		goto out;
-	units = oc_sort_new(s->ctx, s->dir, sizeof(struct unit), 12, s->memory / 4, err);
-	if (!units || gather(&f, units, err))
+	for (unsigned i = 0; i < f.range_n; i++) {
+		f.ranges[i].f = &f;
+		f.units[i] = oc_sort_new(s->ctx, s->dir, sizeof(struct oc_span_met),
+		                         OC_SPAN_MET_KEY, s->memory / 4 / f.range_n, err);
+		if (!f.units[i])
+			goto out;
+	}
+	if (oc_spans_meet(s, f.pool, f.units, f.range_n, f.runs, err))
 		goto out;
-	f.group = oc_alloc(f.group_cap * sizeof *f.group);
-	f.windows = oc_sort_new(s->ctx, s->dir, sizeof(struct window), sizeof(struct window),
-	                        s->memory / 4, err);
-	f.found = oc_sort_new(s->ctx, s->dir, sizeof(struct found), 8, s->memory / 4, err);
-	if (!f.windows || !f.found || groups(&f, units, err))
-		goto out;
-	oc_sort_free(units);
-	units = NULL;
-	if (pair_windows(&f, err))
-		goto out;
-	oc_sort_free(f.windows);
-	f.windows = NULL;
+	oc_pool_for(f.pool, f.range_n, look_through, &f);
+	for (unsigned i = 0; i < f.range_n; i++)
+		if (f.ranges[i].err.code) {
+			*err = f.ranges[i].err;
+			goto out;
+		}
 	rc = in_order(&f, found, user, err);
 out:
-	oc_sort_free(units);
-	oc_sort_free(f.windows);
-	oc_sort_free(f.found);
-	oc_spill_close(f.runs);
-	free(f.seen);
-	free(f.twice);
-	free(f.group);
-	for (uint32_t i = 0; i < FEW; i++) {
-		oc_buf_fini(&f.class[i].parts);
-		oc_buf_fini(&f.class[i].again);
+	for (unsigned i = 0; i < f.range_n; i++) {
+		oc_sort_free(f.units[i]);
+		oc_sort_free(f.ranges[i].found);
 	}
+	oc_spill_close(f.runs);
+	oc_pool_free(f.pool);
+	free(f.ranges);
+	free(f.units);
 	return rc;
 }

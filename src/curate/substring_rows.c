@@ -143,46 +143,87 @@ uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, s
 
 /* -------------------------------------------------------------------- rows */
 
-int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint32_t min_span,
-                  struct oc_spill *spill, struct oc_err *err)
+static int belongs_not(const struct oc_spans *s, const char *where, struct oc_err *err)
 {
-	struct oc_str stream[OC_SPAN_STREAMS], places;
-	uint64_t at = 0, units = 0, touched = 0;
+	return where ? oc_fail(err, OC_INPUT, where,
+	                       "its sections do not belong together: build "
+	                       "it again")
+	             : oc_fail(err, OC_INTERNAL, s->name,
+	                       "the observed streams do not belong together");
+}
+
+/* Rows, texts and units of a part; `where`: the index, NULL = the set. Adds up its rows: their
+ * starts are compared with those there are, or made. */
+static int open_part(struct oc_spans *s, struct oc_span_part *p, const char *where,
+                     struct oc_err *err)
+{
+	uint64_t at = 0, touched = 0;
+
+	p->rows = (const void *)p->maps[0].p;
+	p->row_n = p->maps[0].len / sizeof *p->rows;
+	p->text = p->maps[1];
+	p->units = (const void *)p->maps[2].p;
+	p->starts = (const void *)p->maps[3].p;
+	if (where && p->maps[3].len != (p->row_n + 1) * sizeof at)
+		return belongs_not(s, where, err);
+	for (uint64_t i = 0; i <= p->row_n; i++) {
+		if (where ? p->starts[i] != at
+		          : oc_spill_add(s->place_of, 0, &at, sizeof at, err) != 0)
+			return where ? belongs_not(s, where, err) : -1;
+		if (i == p->row_n)
+			break;
+		at += (uint64_t)p->rows[i].text_len + p->rows[i].key_len;
+		p->unit_n += p->rows[i].unit_n;
+		oc_spans_touch(s, &touched, sizeof *p->rows + sizeof at);
+	}
+	if (p->text.len != at || p->maps[2].len != p->unit_n * sizeof *p->units)
+		return belongs_not(s, where, err);
+	return 0;
+}
+
+static const char *const sections[OC_SPAN_STREAMS + 1] = {"rows", "texts", "units", "places"};
+static const size_t section_unit[OC_SPAN_STREAMS + 1] = {
+	sizeof(struct oc_span_row), 1, sizeof(struct oc_span_unit), sizeof(uint64_t)};
+
+int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint32_t min_span,
+                  struct oc_index *const *indexes, unsigned index_n, struct oc_spill *spill,
+                  struct oc_err *err)
+{
+	struct oc_span_part *p;
+	uint64_t base = 0;
 
 	*s = (struct oc_spans){.ctx = ctx,
 	                       .name = name,
 	                       .dir = oc_spill_dir(spill),
 	                       .min_span = min_span,
-	                       .memory = oc_spill_memory(spill)};
+	                       .memory = oc_spill_memory(spill),
+	                       .index_n = index_n};
+	s->set = s->parts + index_n;
+	for (unsigned i = 0; i < index_n; i++, base += p->text.len) {
+		p = &s->parts[i];
+		p->base = base;
+		for (unsigned k = 0; k <= OC_SPAN_STREAMS; k++) {
+			if (oc_index_section(indexes[i], sections[k], section_unit[k], &p->maps[k],
+			                     err))
+				return -1;
+			s->map_len += p->maps[k].len;
+		}
+		if (open_part(s, p, oc_index_path(indexes[i]), err))
+			return -1;
+	}
+	p = &s->parts[index_n];
+	p->base = base;
 	for (unsigned i = 0; i < OC_SPAN_STREAMS; i++) {
-		if (oc_spill_map(spill, i, &stream[i], err))
+		if (oc_spill_map(spill, i, &p->maps[i], err))
 			return -1;
-		s->maps[i] = stream[i];
-		s->map_len += stream[i].len;
+		s->map_len += p->maps[i].len;
 	}
-	s->rows = (const void *)stream[0].p;
-	s->row_n = stream[0].len / sizeof *s->rows;
-	s->text = stream[1];
-	s->units = (const void *)stream[2].p;
 	s->place_of = oc_spill_open(ctx, s->dir, "substring.places", 1, s->memory / 64, err);
-	if (!s->place_of)
+	if (!s->place_of || open_part(s, p, NULL, err) ||
+	    oc_spill_map(s->place_of, 0, &p->maps[OC_SPAN_STREAMS], err))
 		return -1;
-	for (uint64_t i = 0; i < s->row_n; i++) {
-		if (oc_spill_add(s->place_of, 0, &at, sizeof at, err))
-			return -1;
-		at += (uint64_t)s->rows[i].text_len + s->rows[i].key_len;
-		units += s->rows[i].unit_n;
-		oc_spans_touch(s, &touched, sizeof *s->rows);
-	}
-	if (oc_spill_add(s->place_of, 0, &at, sizeof at, err) ||
-	    oc_spill_map(s->place_of, 0, &places, err))
-		return -1;
-	s->places = (const void *)places.p;
-	s->maps[OC_SPAN_STREAMS] = places;
-	s->map_len += places.len;
-	if (stream[1].len != at || stream[2].len != units * sizeof *s->units)
-		return oc_fail(err, OC_INTERNAL, name,
-		               "the observed streams do not belong together");
+	p->starts = (const void *)p->maps[OC_SPAN_STREAMS].p;
+	s->map_len += p->maps[OC_SPAN_STREAMS].len;
 	return 0;
 }
 
@@ -193,14 +234,14 @@ void oc_spans_touch(const struct oc_spans *s, uint64_t *touched, uint64_t bytes)
 {
 	uint64_t most = s->memory / 8 > LEAST_MAPPED ? s->memory / 8 : LEAST_MAPPED;
 
-	*touched += bytes;
-	if (*touched < most)
+	if (__atomic_add_fetch(touched, bytes, __ATOMIC_RELAXED) < most)
 		return;
-	*touched = 0;
+	__atomic_store_n(touched, 0, __ATOMIC_RELAXED);
 	if (s->map_len <= s->memory / 2)
 		return;
-	for (unsigned i = 0; i <= OC_SPAN_STREAMS; i++)
-		oc_map_rest(s->maps[i].p, s->maps[i].len);
+	for (unsigned k = 0; k <= s->index_n; k++)
+		for (unsigned i = 0; i <= OC_SPAN_STREAMS; i++)
+			oc_map_rest(s->parts[k].maps[i].p, s->parts[k].maps[i].len);
 }
 
 void oc_spans_close(struct oc_spans *s)
@@ -209,25 +250,58 @@ void oc_spans_close(struct oc_spans *s)
 	*s = (struct oc_spans){0};
 }
 
-struct oc_str oc_spans_text(const struct oc_spans *s, uint64_t row)
+#define SAVE_STEP ((size_t)1 << 20)
+
+int oc_spans_save(const struct oc_spans *s, struct oc_index_writer *w, struct oc_err *err)
 {
-	return (struct oc_str){s->text.p + s->places[row], s->rows[row].text_len};
+	for (unsigned k = 0; k < OC_SPAN_STREAMS; k++) {
+		if (oc_index_begin(w, sections[k], err))
+			return -1;
+		for (unsigned i = 0; i <= s->index_n; i++) {
+			struct oc_str m = s->parts[i].maps[k];
+			for (size_t at = 0; at < m.len; at += SAVE_STEP) {
+				size_t n = m.len - at < SAVE_STEP ? m.len - at : SAVE_STEP;
+				if (oc_index_write(w, m.p + at, n, err))
+					return -1;
+				oc_map_rest(m.p + at, n);
+			}
+		}
+	}
+	if (oc_index_begin(w, sections[OC_SPAN_STREAMS], err))
+		return -1;
+	for (unsigned i = 0; i <= s->index_n; i++) {
+		const struct oc_span_part *p = &s->parts[i];
+		uint64_t touched = 0;
+		/* where a part ends the next one begins */
+		for (uint64_t row = 0; row < p->row_n + (i == s->index_n); row++) {
+			uint64_t at = p->base + p->starts[row];
+			if (oc_index_write(w, &at, sizeof at, err))
+				return -1;
+			oc_spans_touch(s, &touched, sizeof at);
+		}
+	}
+	return 0;
 }
 
-struct oc_str oc_spans_key(const struct oc_spans *s, uint64_t row)
+struct oc_str oc_spans_text(const struct oc_span_part *p, uint64_t row)
 {
-	return (struct oc_str){s->text.p + s->places[row] + s->rows[row].text_len,
-	                       s->rows[row].key_len};
+	return (struct oc_str){p->text.p + p->starts[row], p->rows[row].text_len};
 }
 
-uint64_t oc_spans_row(const struct oc_spans *s, uint64_t place)
+struct oc_str oc_spans_key(const struct oc_span_part *p, uint64_t row)
 {
-	uint64_t low = 0, high = s->row_n;
+	return (struct oc_str){p->text.p + p->starts[row] + p->rows[row].text_len,
+	                       p->rows[row].key_len};
+}
+
+uint64_t oc_spans_row(const struct oc_span_part *p, uint64_t place)
+{
+	uint64_t low = 0, high = p->row_n;
 
 	/* the last row that begins at or before the place */
 	while (low < high) {
 		uint64_t middle = low + (high - low) / 2;
-		if (s->places[middle] <= place)
+		if (p->base + p->starts[middle] <= place)
 			low = middle + 1;
 		else
 			high = middle;

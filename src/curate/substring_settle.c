@@ -11,7 +11,6 @@
 
 #include "base/err.h"
 #include "curate/substring.h"
-#include "index/disk.h"
 
 /* A growing array in a file without a name, mapped: its pages are the kernel's, not counted as
  * memory. */
@@ -149,7 +148,7 @@ static int lose_windows(struct settler *r, const struct oc_span_piece *gone, siz
 {
 	const struct oc_span_found *f = (const void *)r->found.p;
 	size_t n = r->found.len / sizeof *f, k = 0;
-	uint64_t begin = r->spans->places[r->row];
+	uint64_t begin = oc_spans_start(r->spans, r->row);
 
 	r->rest.len = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -179,7 +178,8 @@ static int lose_windows(struct settler *r, const struct oc_span_piece *gone, siz
 /* The bytes of n windows from `at` on, joined to those before; windows come ascending. */
 static void cover(const struct settler *r, struct oc_buf *pieces, uint64_t at, uint64_t n)
 {
-	uint64_t from = at - r->spans->places[r->row], to = from + n - 1 + r->spans->min_span;
+	uint64_t from = at - oc_spans_start(r->spans, r->row),
+		 to = from + n - 1 + r->spans->min_span;
 	struct oc_span_piece *top =
 		pieces->len ? (void *)(pieces->p + pieces->len - sizeof *top) : NULL;
 
@@ -201,7 +201,8 @@ static void longest(struct settler *r, uint64_t at, uint64_t source, uint64_t n)
 
 static bool is_own(const struct settler *r, uint64_t place)
 {
-	return place >= r->spans->places[r->row] && place < r->spans->places[r->row + 1];
+	return place >= oc_spans_start(r->spans, r->row) &&
+	       place < oc_spans_start(r->spans, r->row + 1);
 }
 
 static void take(struct settler *r, uint64_t at, uint64_t source, uint64_t n)
@@ -292,7 +293,7 @@ static void join(struct oc_buf *pieces)
 static bool is_clear(const struct settler *r, const struct oc_buf *pieces, uint64_t place)
 {
 	const struct oc_span_piece *p = (const void *)pieces->p;
-	uint64_t from = place - r->spans->places[r->row], to = from + r->spans->min_span;
+	uint64_t from = place - oc_spans_start(r->spans, r->row), to = from + r->spans->min_span;
 	size_t low = 0, high = pieces->len / sizeof *p, n = high;
 
 	while (low < high) {
@@ -313,7 +314,7 @@ static uint64_t *owner_of(const struct settler *r, const struct lost *l, uint64_
 /* A window at `at` that stands whole in this row at `q`, too. */
 static void repeat(struct settler *r, uint64_t at, uint64_t q, uint64_t n)
 {
-	uint64_t from = q - r->spans->places[r->row];
+	uint64_t from = q - oc_spans_start(r->spans, r->row);
 	struct oc_span_piece p = {from, from + n - 1 + r->spans->min_span};
 
 	cover(r, &r->again, at, n);
@@ -409,7 +410,7 @@ static bool continues(char c)
 /* Back to whole code points. */
 static void trim(const struct settler *r, struct oc_buf *pieces)
 {
-	struct oc_str text = oc_spans_text(r->spans, r->row);
+	struct oc_str text = oc_spans_text(r->spans->set, r->row);
 	struct oc_span_piece *p = (void *)pieces->p;
 	size_t n = pieces->len / sizeof *p, kept = 0;
 
@@ -516,7 +517,7 @@ static void touch(struct settler *r)
 static int close_row(struct settler *r, struct oc_err *err)
 {
 	const struct oc_spans *s = r->spans;
-	uint64_t len = s->rows[r->row].text_len, covered = 0;
+	uint64_t len = s->set->rows[r->row].text_len, covered = 0;
 
 	if (!r->found.len)
 		return 0;
@@ -539,12 +540,15 @@ static int close_row(struct settler *r, struct oc_err *err)
 	for (size_t i = 0; i < n; i++)
 		covered += p[i].to - p[i].from;
 	if (covered) {
-		uint64_t source = oc_spans_row(s, r->run.source);
+		const struct oc_span_part *part = oc_spans_part(s, r->run.source);
+		uint64_t source = oc_spans_row(part, r->run.source);
 		struct oc_span_settled found = {.row = r->row,
+		                                .part = (unsigned)(part - s->parts),
 		                                .source = source,
 		                                .covered = covered,
-		                                .row_from = r->run.at - s->places[r->row],
-		                                .from = r->run.source - s->places[source],
+		                                .row_from = r->run.at - oc_spans_start(s, r->row),
+		                                .from = r->run.source - part->base -
+		                                        part->starts[source],
 		                                .run_len = (uint64_t)r->run.n - 1 + s->min_span,
 		                                .pieces = p,
 		                                .piece_n = (uint32_t)n};
@@ -567,10 +571,10 @@ static int gather(void *user, const struct oc_span_found *found, struct oc_err *
 	struct settler *r = user;
 	const struct oc_spans *s = r->spans;
 
-	if (found->at >= s->places[r->row + 1]) {
+	if (found->at >= oc_spans_start(s, r->row + 1)) {
 		if (close_row(r, err))
 			return -1;
-		r->row = oc_spans_row(s, found->at);
+		r->row = oc_spans_row(s->set, found->at);
 	}
 	oc_buf_add(&r->found, found, sizeof *found);
 	return 0;

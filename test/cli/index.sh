@@ -78,8 +78,42 @@ grep -q 'no row of one.jsonl has the field `prompt`' err || fail "$(cat err)"
 "$OUTCROSS" curate old.jsonl --do "copies: {against: [one.index]}" -o no.out -q 2>err && fail "copies took an index"
 grep -q 'one.index: line 2 holds a zero byte' err || fail "$(cat err)"
 
+# substring: what is left of the indexed rows stays as it is, whatever is done to those after them
+i=0
+while [ $i -lt 200 ]; do
+	k=$((i % 4 == 0 ? i / 5 : i)) # every fourth shares its middle with an earlier one
+	echo "{\"text\":\"row $i: $((i * 7919 % 1009)) and $((k * 104729 % 10007)) then $((k * 1299709 % 100003)) meet $((k * 15485863 % 1000003)), end $((i * 31 % 997))\"}"
+	i=$((i + 1))
+done >all.jsonl
+head -n 100 all.jsonl >old.jsonl
+tail -n +101 all.jsonl >new.jsonl
+for how in 'action: cut, field: text' 'action: drop' 'action: drop, max_coverage: 0.2'; do
+	do="substring: {min_span: 24, $how"
+	"$OUTCROSS" curate old.jsonl new.jsonl --do "$do}" -o whole.jsonl -q -f
+	"$OUTCROSS" curate old.jsonl --do "$do}" -o first.jsonl -q -f
+	"$OUTCROSS" index build first.jsonl --for "$do}" -o spans.index -q -f
+	for j in 1 2 5; do
+		"$OUTCROSS" curate new.jsonl --do "$do, against: [spans.index]}" -o second.jsonl -q -f -j $j
+		cat first.jsonl second.jsonl | cmp - whole.jsonl || fail "substring, $how: an index decides otherwise"
+	done
+	[ "$how" = 'action: drop' ] || ! cmp -s new.jsonl second.jsonl || fail "substring, $how: nothing was decided"
+done
+"$OUTCROSS" index build old.jsonl --for 'substring: {min_span: 24}' -o a.index -q
+"$OUTCROSS" index build new.jsonl --for 'substring: {min_span: 24, against: [a.index]}' -o both.index -q -f
+for against in both.index 'a.index, both.index'; do
+	"$OUTCROSS" curate all.jsonl --do "substring: {min_span: 24, action: drop, against: [$against]}" -o none.jsonl -q -f
+	[ ! -s none.jsonl ] || fail "substring: rows of the index are new to it"
+done
+"$OUTCROSS" curate all.jsonl --do 'substring: {min_span: 25, against: [a.index]}' -o none.jsonl -q -f 2>err && fail "an index of other options was taken"
+grep -q 'min_span' err || fail "does not name the option: $(cat err)"
+# a byte changed
+cp a.index b.index
+printf 'X' | dd of=b.index bs=1 seek=$(($(wc -c <b.index) / 4)) conv=notrunc 2>dd
+"$OUTCROSS" curate all.jsonl --do 'substring: {min_span: 24, against: [b.index]}' -o none.jsonl -q -f 2>err && fail "a damaged index was taken"
+grep -q 'damaged' err || fail "does not say that it is damaged: $(cat err)"
+
 "$OUTCROSS" index build old.jsonl --for words -o w.index 2>err && fail "words keeps no index"
-grep -q 'keeps no index; these do: decontaminate, exact, near_dup, novelty$' err || fail "$(cat err)"
+grep -q 'keeps no index; these do: decontaminate, exact, near_dup, novelty, substring$' err || fail "$(cat err)"
 [ ! -e w.index ] || fail "an index of words appeared"
 "$OUTCROSS" index build old.jsonl --for novelty 2>err && fail "no -o"
 "$OUTCROSS" index shrink old.jsonl --for novelty -o x 2>err && fail "index shrink"
