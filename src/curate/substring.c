@@ -9,9 +9,9 @@
  * lies in a window of min_span bytes that stands, whole, in what is left of the earlier rows or of
  * this one; a row is dropped when more than `max_coverage` of its bytes lie in windows of earlier
  * rows that stay. A window whose first occurrence was cut into or went with its row belongs to the
- * next place that has it. Rows of an index (`against:`) are earlier ones that stay as they are. So a
- * text that is one letter a million times keeps min_span of them, and what only dropped rows had is
- * not lost. Pieces are cut back to whole code points. `report` says what `cut` would take.
+ * next place that has it. Rows of an index (`against:`) are earlier ones that stay as they are. So
+ * a text that is one letter a million times keeps min_span of them, and what only dropped rows had
+ * is not lost. Pieces are cut back to whole code points. `report` says what `cut` would take.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -420,7 +420,7 @@ const struct oc_stage_def oc_stage_substring = {
 	       "the index it is of), the byte ranges in both texts, how many bytes are repeated. "
 	       "Rejects as `repeated`; after a cut, `nothing_left`.\n\n"
 	       "Cost: about 35 us for 220 words on two threads; works on disk within `memory:`. "
-	       "An index is 1.6 times as large as its texts, which it holds, and is read once. "
+	       "An index is 1.5 times as large as its texts, which it holds, and is read once. "
 	       "Source: Lee et al. 2022, arXiv 2107.06499.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,

@@ -19,7 +19,7 @@
  * Three streams, in row order, one entry a row: struct oc_span_row, its text followed by its key,
  * its units. An index (index/disk.h) holds the same of an earlier corpus, as sections `rows`,
  * `texts` and `units`, and `places`, where each row's text begins: the texts plainly, since what
- * the units claim is compared byte by byte, in all about 1.6 bytes per byte of text. Its rows come
+ * the units claim is compared byte by byte, in all about 1.5 bytes per byte of text. Its rows come
  * before those of the set and stay as they are; windows are reported of the set only. Of its units
  * those are looked at whose k-gram the set has.
  *
