@@ -274,6 +274,52 @@ static void frequent_fingerprints_lose_no_byte(void **state)
 	}
 }
 
+/* ------------------------------------------------------------- an index */
+
+/* What an index adds to a set's streams is what its rows, observed, would have been. */
+static void an_index_is_the_streams_of_its_real_rows(void **state)
+{
+	(void)state;
+	struct oc_err err = {0};
+
+	for (unsigned kind = 0; kind < KINDS; kind++) {
+		struct oc_driven d;
+		struct texts t = {kind, (enum kind)kind, 900, 20};
+		struct oc_index *ix;
+		struct oc_str want[OC_COPY_STREAMS], got[OC_COPY_STREAMS];
+		if (oc_driven_open(&d, "copies", "{min_span: 20}", 0, &err))
+			fail_msg("%s", err.msg);
+		const char *path = oc_arena_printf(d.arena, "%s/real.index", d.dir).p;
+		struct oc_spill *all = observe(&d, 30, 1 << 20, &t), *real, *added;
+		if (d.def->index(d.self, all, path, &err) ||
+		    oc_index_open(&ix, path, "copies", oc_copies_index_options(d.arena, 20, &err),
+		                  &err))
+			fail_msg("%s", err.msg);
+		assert_int_equal(oc_index_rows(ix), t.real_n);
+		oc_spill_close(all);
+		real = observe(&d, t.real_n, 1 << 20, &t);
+		added = oc_spill_open(d.ctx, d.dir, "added", OC_COPY_STREAMS, 1 << 20, &err);
+		assert_int_equal(oc_copies_add_index(ix, added, &err), 0);
+		for (unsigned k = 0; k < OC_COPY_STREAMS; k++) {
+			assert_int_equal(oc_spill_map(real, k, &want[k], &err), 0);
+			assert_int_equal(oc_spill_map(added, k, &got[k], &err), 0);
+			assert_int_equal(got[k].len, want[k].len);
+			if (k)
+				assert_memory_equal(got[k].p, want[k].p, want[k].len);
+		}
+		for (uint32_t i = 0; i < t.real_n; i++) {
+			struct oc_copy_row r =
+				((const struct oc_copy_row *)(const void *)want[0].p)[i];
+			r.number = UINT64_MAX;
+			assert_memory_equal(got[0].p + i * sizeof r, &r, sizeof r);
+		}
+		oc_spill_close(real);
+		oc_spill_close(added);
+		oc_index_close(ix);
+		oc_driven_close(&d);
+	}
+}
+
 /* ------------------------------------------------------------- in the pass */
 
 struct feed {
@@ -488,6 +534,7 @@ int main(void)
 		cmocka_unit_test(folding_and_back),
 		cmocka_unit_test(every_span_is_found),
 		cmocka_unit_test(frequent_fingerprints_lose_no_byte),
+		cmocka_unit_test(an_index_is_the_streams_of_its_real_rows),
 		cmocka_unit_test(any_number_of_threads_and_memory_says_the_same),
 		cmocka_unit_test(memory_is_obeyed),
 		cmocka_unit_test(findings_are_reported_cut_or_dropped),

@@ -9,17 +9,17 @@
  *   3  its shifts: from folded bytes back to the text's
  *   4  key, model, recipe, step at which it fell
  *
- * Sources are the live real rows, and the texts of `against:`. Queries are the judged rows, those
- * that an earlier step refused included, and, as the reference, held-out rows or, where none were
- * held out, real rows drawn by chance; each is compared with every source but itself. Fingerprints
- * of queries mark a bit table; real fingerprints that hit a bit and all query fingerprints are
- * sorted by hash, real ones first. Where a fingerprint has at most `cap` real places, each is a
- * candidate of each query place: nothing is missed. Where it has more, the windows of min_span
- * bytes that hold it are sorted in turn, and the first two real rows of each stand for all: every
- * window that is shared is still found, so coverage is the same, but a longer span may exist in a
- * row that was not named. Candidates are sorted by query, grown both ways and verified byte by
- * byte. Rows are looked through and queries verified on all threads of the context, and told in row
- * order.
+ * Sources are the live real rows, and the texts of `against:`, files or indexes. Queries are the
+ * judged rows, those that an earlier step refused included, and, as the reference, held-out rows
+ * or, where none were held out, real rows drawn by chance; each is compared with every source but
+ * itself. Fingerprints of queries mark a bit table; real fingerprints that hit a bit and all query
+ * fingerprints are sorted by hash, real ones first. Where a fingerprint has at most `cap` real
+ * places, each is a candidate of each query place: nothing is missed. Where it has more, the
+ * windows of min_span bytes that hold it are sorted in turn, and the first two real rows of each
+ * stand for all: every window that is shared is still found, so coverage is the same, but a longer
+ * span may exist in a row that was not named. Candidates are sorted by query, grown both ways and
+ * verified byte by byte. Rows are looked through and queries verified on all threads of the
+ * context, and told in row order.
  *
  * Memory: three sorts and the bit table, a share of `memory:` each. On disk: about the texts, 12
  * bytes a fingerprint, 64 a row, 16 a candidate or a window. Rows are told apart by ordinal, at
@@ -28,6 +28,7 @@
 #ifndef CURATE_COPIES_H
 #define CURATE_COPIES_H
 
+#include "index/disk.h"
 #include "index/winnow.h"
 #include "pipe/spill.h"
 
@@ -109,6 +110,17 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 /* The judge: one query against every real row, by oc_common_judge; covered has a byte for each of
  * its text. Returns the longest span. */
 uint32_t oc_copies_judge(const struct oc_copies *c, uint32_t row, uint8_t *covered);
+
+/* ---------------------------------------------------------- an index (copies_index.c) */
+
+/* What decides what an index holds. */
+yyjson_val *oc_copies_index_options(struct oc_arena *a, uint32_t min_span, struct oc_err *err);
+/* Writes the sources, *row_n of them: those of `against:`, which stand behind the set_n rows of the
+ * set, first. */
+int oc_copies_save(const struct oc_copies *c, uint32_t set_n, struct oc_index_writer *w,
+                   uint64_t *row_n, struct oc_err *err);
+/* Adds them to the five streams. O(bytes). */
+int oc_copies_add_index(struct oc_index *ix, struct oc_spill *spill, struct oc_err *err);
 
 /* ------------------------------------------------------------------- figures (copies_facts.c) */
 

@@ -76,7 +76,7 @@ refuse bad.index "$with" "section bytes is damaged"
 grep -q 'no row of one.jsonl has the field `prompt`' err || fail "$(cat err)"
 [ ! -e p.index ] || fail "an index without items"
 "$OUTCROSS" curate old.jsonl --do "copies: {against: [one.index]}" -o no.out -q 2>err && fail "copies took an index"
-grep -q 'one.index: line 2 holds a zero byte' err || fail "$(cat err)"
+grep -q 'one.index: is an index for the stage decontaminate, not for copies' err || fail "$(cat err)"
 
 # substring: what is left of the indexed rows stays as it is, whatever is done to those after them
 i=0
@@ -113,7 +113,7 @@ printf 'X' | dd of=b.index bs=1 seek=$(($(wc -c <b.index) / 4)) conv=notrunc 2>d
 grep -q 'damaged' err || fail "does not say that it is damaged: $(cat err)"
 
 "$OUTCROSS" index build old.jsonl --for words -o w.index 2>err && fail "words keeps no index"
-grep -q 'keeps no index; these do: decontaminate, exact, near_dup, novelty, substring$' err || fail "$(cat err)"
+grep -q 'keeps no index; these do: copies, decontaminate, exact, near_dup, novelty, substring$' err || fail "$(cat err)"
 [ ! -e w.index ] || fail "an index of words appeared"
 "$OUTCROSS" index build old.jsonl --for novelty 2>err && fail "no -o"
 "$OUTCROSS" index shrink old.jsonl --for novelty -o x 2>err && fail "index shrink"
