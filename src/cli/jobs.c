@@ -13,13 +13,13 @@ const struct oc_flag oc_job_flags[] = {
 	{.name = "do",
          .type = OC_OPT_STRS,
          .arg = "STAGE[:OPTIONS]",
-         .help = "a stage to run; may be given again and again: words:min=3 or 'words: {min: 3}'; "
-                 "preset:NAME stands for several"},
+         .help = "a stage to run, in the order given: words:min=3 or 'words: {min: 3}'; "
+                 "preset:NAME "
+                 "stands for several"},
 	{.name = "origin",
          .type = OC_OPT_STRS,
          .arg = "NAME=ORIGIN",
-         .help = "rows of file NAME (without its endings) are real, synthetic or unknown; may be "
-                 "given again",
+         .help = "rows of file NAME (without its endings) are real, synthetic or unknown",
          .def = "its lineage, else unknown"},
 	{.name = "output",
          .letter = 'o',

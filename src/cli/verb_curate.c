@@ -20,7 +20,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 
 const struct oc_verb oc_verb_curate = {
 	.name = "curate",
-	.help = "run stages over files: drop what is repeated, too short, ...",
+	.help = "run stages over files: drop what is repeated, leaked or unfit",
 	.usage = "FILE... --do STAGE[:OPTIONS] [--do ...] [-o OUT]",
 	.doc = "FILE is JSON lines, a JSON array or CSV, plain, .gz or .zst, or - for standard "
 	       "input. Rows go through the stages in the order of --do and come out in the order "

@@ -24,8 +24,7 @@ static const struct oc_flag flags[] = {
 	{.name = "from",
          .type = OC_OPT_STRS,
          .arg = "FILE",
-         .help = "rows it starts from: .jsonl, .csv, or .txt and .md cut into chunks; may be "
-                 "given again"},
+         .help = "rows it starts from: .jsonl, .csv, or .txt and .md cut into chunks"},
 	{.name = "attest",
          .type = OC_OPT_STR,
          .arg = "WHO",

@@ -16,7 +16,7 @@ static const struct oc_flag flags[] = {
 	{.name = "origin",
          .type = OC_OPT_STRS,
          .arg = "NAME=ORIGIN",
-         .help = "rows of file NAME are real, synthetic or unknown; may be given again",
+         .help = "rows of file NAME are real, synthetic or unknown",
          .def = "its lineage, else unknown"},
 	{.name = "memory",
          .type = OC_OPT_BYTES,

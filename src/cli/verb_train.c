@@ -137,7 +137,7 @@ out:
 
 const struct oc_verb oc_verb_train = {
 	.name = "train",
-	.help = "make, from rows, what a stage uses: a language model, ...",
+	.help = "make, from rows, what a stage uses: a language model, a classifier",
 	.usage = "NAME [FILE...] [NAME's options] -o MODEL",
 	.doc = "FILE is JSON lines, a JSON array, CSV or (.txt) plain text, plain, .gz or .zst. "
 	       "`outcross help trainers` lists what can be trained, `outcross help NAME` explains "

@@ -21,7 +21,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 
 const struct oc_verb oc_verb_verify = {
 	.name = "verify",
-	.help = "check rows of files: calculations, schemas, ...",
+	.help = "check rows of files by calculation, schema or any other stage",
 	.usage = "FILE... --do math:answer=FIELD,gold=FIELD [--do ...] [-o OUT]",
 	.doc = "Rows that pass every check go to OUT; rows that fail, and rows that nothing could "
 	       "decide, go to --rejected with their fate, the reason and the evidence. --verdicts "
