@@ -266,7 +266,7 @@ static void test_samples(void **state)
 	for (int h = 0; h < 2; h++) {
 		for (int i = 0; i < 4; i++) {
 			struct oc_reply r;
-			assert_int_equal(both[h]->ops->next(both[h], &r, 5000, &err), 1);
+			assert_int_equal(both[h]->ops->next(both[h], &r, 60000, &err), 1);
 			memcpy(keys[h * 4 + (int)r.tag], r.key, 33);
 			texts[h * 4 + (int)r.tag] = oc_hash64(r.text.p, r.text.len, 0);
 			both[h]->ops->reply_free(both[h], &r);
@@ -376,29 +376,47 @@ static void test_slow_drip(void **state)
 	bed_fini(&b);
 }
 
-/* Four times more than the server takes: it must stay busy. */
-static void overload(double after)
+/* How busy a server of 16 slots is kept, 0..1. */
+static double busy_of(const struct server_opts *so, const char *concurrency, unsigned requests)
 {
-	struct server_opts so = {
-		.latency = 0.05, .slots = 16, .refuse = true, .refuse_after = after};
 	struct bed b;
 	struct tally t;
 	struct server_stats st;
 
-	bed_init(&b, &so);
-	bed_open(&b, (struct how){.more = ",\"concurrency\":64"});
+	bed_init(&b, so);
+	bed_open(&b, (struct how){.more = concurrency});
 	double start = oc_now();
-	ask_all(&b, 2500, &t);
-	double busy, wall = oc_now() - start;
+	ask_all(&b, requests, &t);
+	double wall = oc_now() - start;
 	server_get_stats(b.server, &st);
-	busy = st.busy_seconds / (16 * wall);
-	print_message("Retry-After %g: busy %.0f %%, %llu refused of %llu\n", after, busy * 100,
+	double busy = st.busy_seconds / (16 * wall);
+	print_message("latency %g, Retry-After %g%s: busy %.0f %%, %llu refused of %llu\n",
+	              so->latency, so->refuse_after, concurrency, busy * 100,
 	              (unsigned long long)st.refused, (unsigned long long)st.asked);
-	assert_int_equal(t.n[OC_REPLY_OK], 2500);
+	assert_int_equal(t.n[OC_REPLY_OK], requests);
 	assert_int_equal(st.repeated, 0);
-	if (busy < 0.8)
-		fail_msg("the server was busy %.0f %% of the time", busy * 100);
 	bed_fini(&b);
+	return busy;
+}
+
+/*
+ * Four times more than the server takes: it must stay 80 % busy. Where the machine is so busy with
+ * other things that this fails, four times slower answers leave its delays less weight, and the bar
+ * is what this machine reaches now without any overload. A client that copes badly fails both.
+ */
+static void overload(double after)
+{
+	struct server_opts so = {
+		.latency = 0.05, .slots = 16, .refuse = true, .refuse_after = after};
+
+	if (busy_of(&so, ",\"concurrency\":64", 2500) >= 0.8)
+		return;
+	so.latency = 0.2;
+	double calm = busy_of(&so, ",\"concurrency\":16,\"max_concurrency\":16", 400);
+	double busy = busy_of(&so, ",\"concurrency\":64", 1500);
+	if (busy < 0.8 * calm)
+		fail_msg("the server was busy %.0f %% of the time, and %.0f %% without overload",
+		         busy * 100, calm * 100);
 }
 
 static void test_overload(void **state)
@@ -526,9 +544,24 @@ static void test_liar(void **state)
 
 /* ------------------------------------------------------------------ stopping */
 
+/* Until so many requests have reached the server. */
+static void wait_asked(struct bed *b, uint64_t n)
+{
+	struct server_stats st;
+
+	for (unsigned i = 0; i < 6000; i++) {
+		server_get_stats(b->server, &st);
+		if (st.asked >= n)
+			return;
+		usleep(10000);
+	}
+	fail_msg("%llu of %llu requests came within a minute", (unsigned long long)st.asked,
+	         (unsigned long long)n);
+}
+
 static void test_cancel(void **state)
 {
-	struct server_opts so = {.latency = 0.2};
+	struct server_opts so = {.latency = 2};
 	struct bed b;
 	struct tally t;
 	struct oc_err err = {0};
@@ -539,12 +572,12 @@ static void test_cancel(void **state)
 	bed_open(&b, (struct how){.more = ",\"concurrency\":10,\"max_concurrency\":10"});
 	for (unsigned i = 0; i < 40; i++)
 		assert_int_equal(submit(&b, i, &err), 0);
-	usleep(100000);
+	wait_asked(&b, 10);
 	oc_ctx_cancel(b.ctx); /* drain: the ten in flight are awaited */
 	memset(&t, 0, sizeof t);
 	for (unsigned i = 0; i < 40; i++) {
 		struct oc_reply r;
-		assert_int_equal(b.llm->ops->next(b.llm, &r, 5000, &err), 1);
+		assert_int_equal(b.llm->ops->next(b.llm, &r, 60000, &err), 1);
 		t.n[r.state]++;
 		b.llm->ops->reply_free(b.llm, &r);
 	}
@@ -557,12 +590,12 @@ static void test_cancel(void **state)
 	                          .more = ",\"concurrency\":10,\"max_concurrency\":10"});
 	for (unsigned i = 0; i < 40; i++)
 		assert_int_equal(submit(&b, i, &err), 0);
-	usleep(100000);
+	wait_asked(&b, 20);
 	oc_ctx_cancel(b.ctx);
 	oc_ctx_cancel(b.ctx);
 	double start = oc_now();
 	bed_close(&b);
-	assert_true(oc_now() - start < 0.15);
+	assert_true(oc_now() - start < so.latency / 2); /* it awaits nothing */
 	b.ctx->cancel = 0;
 	bed_open(&b, (struct how){.more = ",\"concurrency\":10"});
 	uint64_t n;
