@@ -207,6 +207,60 @@ static void test_refusals(void **state)
 	server_stop(s);
 }
 
+/* Whoever set a proxy for the world outside still reaches a model on this machine. */
+static void test_proxy(void **state)
+{
+	static const char *const own[] = {"http://localhost/v1",     "http://LOCALHOST:80",
+	                                  "https://127.0.0.1:9/x",   "http://127.8.9.1?x",
+	                                  "http://me:pw@127.0.0.1/", "http://[::1]:80/v1",
+	                                  "http://a.localhost:8/"},
+				 *const others[] = {"http://localhost.evil.org/",
+	                                            "http://127.0.0.1.evil.org/",
+	                                            "http://127.0.0.1@evil.org/",
+	                                            "http://notlocalhost/",
+	                                            "http://[::1].evil.org/",
+	                                            "http://10.0.0.1/",
+	                                            "127.0.0.1"};
+	struct server *proxy = server_start(&(struct server_opts){0});
+	struct got g = {0};
+	struct server_stats st;
+	char url[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+		if (!oc_http_is_loopback(own[i]))
+			fail_msg("%s is this machine", own[i]);
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		if (oc_http_is_loopback(others[i]))
+			fail_msg("%s is another machine", others[i]);
+	snprintf(url, sizeof url, "http://127.0.0.1:%u", server_port(proxy));
+	setenv("http_proxy", url, 1);
+	struct server *s = server_start(&(struct server_opts){0});
+	struct oc_http *h = open_http(4, 1 << 20);
+	snprintf(url, sizeof url, "http://127.0.0.1:%u/v1/chat/completions", server_port(s));
+	post(h, url, PATIENCE, &g);
+	drain(h, &g, 1);
+	assert_int_equal(g.ok, 1);
+	/* A name that nobody resolves is answered, so by the proxy; then the direct way once more.
+	 */
+	post(h, "http://elsewhere.invalid/v1/chat/completions", PATIENCE, &g);
+	drain(h, &g, 2);
+	assert_int_equal(g.faults[OC_HTTP_OK], 2);
+	post(h, url, PATIENCE, &g);
+	drain(h, &g, 3);
+	server_get_stats(s, &st);
+	assert_int_equal(st.asked, 2);
+	setenv("no_proxy", "elsewhere.invalid", 1);
+	post(h, "http://elsewhere.invalid/v1/chat/completions", PATIENCE, &g);
+	drain(h, &g, 4);
+	assert_int_equal(g.faults[OC_HTTP_CONNECT], 1);
+	oc_http_close(h);
+	server_stop(s);
+	server_stop(proxy);
+	unsetenv("http_proxy");
+	unsetenv("no_proxy");
+}
+
 static void *wake_soon(void *h)
 {
 	usleep(50000);
@@ -234,7 +288,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_headers), cmocka_unit_test(test_thousands),
 		cmocka_unit_test(test_faults),  cmocka_unit_test(test_refusals),
-		cmocka_unit_test(test_wake),
+		cmocka_unit_test(test_proxy),   cmocka_unit_test(test_wake),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -266,6 +266,32 @@ static struct slot *slot_new(struct oc_http *h)
 	return s;
 }
 
+bool oc_http_is_loopback(const char *url)
+{
+	const char *host = strstr(url, "://");
+	size_t len;
+
+	if (!host)
+		return false;
+	host += 3;
+	len = strcspn(host, "/?#");
+	for (size_t i = len; i-- > 0;)
+		if (host[i] == '@') { /* a name and password stand before it */
+			host += i + 1;
+			len -= i + 1;
+			break;
+		}
+	if (len >= 5 && strncmp(host, "[::1]", 5) == 0)
+		return len == 5 || host[5] == ':';
+	for (size_t i = 0; i < len; i++)
+		if (host[i] == ':')
+			len = i;
+	if (len > 4 && strncmp(host, "127.", 4) == 0)
+		return strspn(host, "0123456789.") >= len;
+	return len >= 9 && strncasecmp(host + len - 9, "localhost", 9) == 0 &&
+	       (len == 9 || host[len - 10] == '.');
+}
+
 int oc_http_post(struct oc_http *h, const struct oc_http_request *req, struct oc_err *err)
 {
 	struct slot *s = h->idle;
@@ -279,6 +305,8 @@ int oc_http_post(struct oc_http *h, const struct oc_http_request *req, struct oc
 	s->too_big = s->sent = s->again = false;
 	s->error[0] = 0;
 	curl_easy_setopt(s->easy, CURLOPT_URL, req->url);
+	/* NULL: as the environment says; "": none. */
+	curl_easy_setopt(s->easy, CURLOPT_PROXY, oc_http_is_loopback(req->url) ? "" : NULL);
 	/* Only TLS can agree on HTTP/2. Over plain HTTP newer curls (8.14) would let thousands wait
 	 * for the first connection's answer until their own connect timeout is over. */
 	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT,

@@ -3,8 +3,9 @@
  *
  * Connections are kept alive and shared; with HTTP/2 requests of one host share a connection.
  * Proxies are taken from the usual environment variables (http_proxy, https_proxy, all_proxy,
- * no_proxy). Redirects are not followed: a key must not travel to a host that nobody named. Other
- * schemes than http and https are refused.
+ * no_proxy), but never for this machine itself: no proxy reaches the caller's loopback. Redirects
+ * are not followed: a key must not travel to a host that nobody named. Other schemes than http and
+ * https are refused.
  *
  * An oc_http belongs to one thread; only oc_http_wake may be called from others.
  */
@@ -88,5 +89,8 @@ double oc_http_retry_after(struct oc_str headers, double now);
 double oc_http_rate_reset(struct oc_str headers);
 /* "6m0s", "120ms", "41.724s", "12" (seconds) -> seconds; negative when it is none of these. */
 double oc_http_duration(struct oc_str s);
+
+/* Whether a URL names this machine: localhost, *.localhost, 127.0.0.0/8, [::1]. */
+bool oc_http_is_loopback(const char *url);
 
 #endif
