@@ -221,7 +221,7 @@ static void *scratch_new(void *self)
 	const struct copies *s = self;
 	struct scratch *t = oc_zalloc(1, sizeof *t);
 
-	t->ring = oc_alloc(s->winnow.w * sizeof *t->ring);
+	t->ring = oc_alloc(oc_winnow_room(&s->winnow) * sizeof *t->ring);
 	return t;
 }
 

@@ -35,6 +35,30 @@ static size_t space_at(const unsigned char *p, const unsigned char *end)
 	               : 0;
 }
 
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
+
+/*
+ * The first place at or after p, not before a step of 16, where white space is anything but one
+ * ' ' between other bytes, or may be. Most text has none for long.
+ */
+static const unsigned char *plain_to(const unsigned char *p, const unsigned char *end)
+{
+	bytes16 v, next;
+	uint64_t odd[2];
+
+	for (; end - p > 16; p += 16) {
+		memcpy(&v, p, 16);
+		memcpy(&next, p + 1, 16);
+		bytes16 any = (bytes16)(v < 0x20) | (bytes16)(v == 0xC2) |
+		              (bytes16)(v - 0xE1 <= 0xE3 - 0xE1) |
+		              ((bytes16)(v == ' ') & (bytes16)(next == ' '));
+		memcpy(odd, &any, 16);
+		if (odd[0] | odd[1])
+			break;
+	}
+	return p;
+}
+
 void oc_fold_space(struct oc_str text, struct oc_buf *out, struct oc_buf *shifts)
 {
 	const unsigned char *begin = (const unsigned char *)text.p, *p = begin,
@@ -59,6 +83,9 @@ void oc_fold_space(struct oc_str text, struct oc_buf *out, struct oc_buf *shifts
 			oc_buf_add(shifts, &s, sizeof s);
 		}
 		from = p;
+		p = plain_to(p, end);
+		if (p > from && p[-1] == ' ')
+			p--; /* what follows may be white space too */
 		while (p < end && (*p > 0xE3 || (*p > ' ' && *p < 0xC2) || !space_at(p, end)))
 			p++;
 		memcpy(out->p + out->len, from, (size_t)(p - from));
@@ -101,47 +128,102 @@ static uint64_t mix(uint64_t h)
 	return h ^ h >> 32;
 }
 
-uint32_t oc_winnow_text(const struct oc_winnow *w, struct oc_str folded, uint64_t *ring,
+#define LANES 4 /* places hashed side by side: one place waits for the one before it */
+#define STEP  4096
+
+static uint64_t gram_hash(const unsigned char *p, uint32_t k)
+{
+	uint64_t h = 0;
+
+	for (uint32_t i = 0; i < k; i++)
+		h = h * BASE + p[i];
+	return h;
+}
+
+/* The hashes of the n k-grams that begin at p[0..n-1]. */
+static void hash_grams(const struct oc_winnow *w, const unsigned char *p, size_t n, uint64_t *hash)
+{
+	uint64_t leaving = w->leaving * BASE, h[LANES];
+	size_t part = n / LANES, at = 0;
+	uint32_t k = w->k;
+
+	if (part > k) {
+		for (unsigned l = 0; l < LANES; l++) {
+			h[l] = gram_hash(p + l * part, k);
+			hash[l * part] = mix(h[l]);
+		}
+		for (size_t i = 1; i < part; i++)
+			for (unsigned l = 0; l < LANES; l++) {
+				const unsigned char *q = p + l * part + i;
+				h[l] = h[l] * BASE + q[k - 1] - q[-1] * leaving;
+				hash[l * part + i] = mix(h[l]);
+			}
+		at = LANES * part;
+	}
+	if (at == n)
+		return;
+	h[0] = gram_hash(p + at, k);
+	hash[at] = mix(h[0]);
+	for (at++; at < n; at++) {
+		h[0] = h[0] * BASE + p[at + k - 1] - p[at - 1] * leaving;
+		hash[at] = mix(h[0]);
+	}
+}
+
+static size_t step_of(const struct oc_winnow *w)
+{
+	return w->w > STEP ? w->w : STEP;
+}
+
+size_t oc_winnow_room(const struct oc_winnow *w)
+{
+	return w->w - 1 + step_of(w);
+}
+
+uint32_t oc_winnow_text(const struct oc_winnow *w, struct oc_str folded, uint64_t *room,
                         struct oc_buf *out)
 {
 	const unsigned char *p = (const unsigned char *)folded.p;
-	uint32_t n = (uint32_t)folded.len, k = w->k, size = w->w, found = 0, best = 0, slot = 0;
-	uint64_t h = 0, least = UINT64_MAX;
+	size_t gram_n = folded.len - w->k + 1, size = w->w, kept = 0, best = 0;
+	uint64_t least = UINT64_MAX;
+	uint32_t found = 0;
 	bool fresh = false;
 
-	if (n < w->min_span)
+	if (folded.len < w->min_span)
 		return 0;
-	for (uint32_t i = 0; i < k - 1; i++)
-		h = h * BASE + p[i];
-	for (uint32_t at = 0; at + k <= n; at++) {
-		h = h * BASE + p[at + k - 1];
-		uint64_t v = mix(h);
-		h -= p[at] * w->leaving;
-		ring[slot] = v;
-		slot = slot + 1 == size ? 0 : slot + 1;
-		if (v <= least) {
-			least = v;
-			best = at;
-			fresh = true;
-		} else if (at - best >= size) {
-			/* the smallest left the window: look through it, the last of equals wins */
-			least = UINT64_MAX;
-			for (uint32_t i = 0, s = slot; i < size; i++) {
-				if (ring[s] <= least) {
-					least = ring[s];
-					best = at + 1 - size + i;
-				}
-				s = s + 1 == size ? 0 : s + 1;
+	for (size_t first = 0, n; first < gram_n; first += n) {
+		/* room[i] is the hash at `base` + i; the last w - 1 of the step before stay */
+		size_t base = first - kept;
+		n = gram_n - first < step_of(w) ? gram_n - first : step_of(w);
+		hash_grams(w, p + first, n, room + kept);
+		for (size_t at = first; at < first + n; at++) {
+			uint64_t v = room[at - base];
+			if (v <= least) {
+				least = v;
+				best = at;
+				fresh = true;
+			} else if (at - best >= size) {
+				/* the smallest left the window: the last of equals wins */
+				least = UINT64_MAX;
+				for (size_t i = at + 1 - size; i <= at; i++)
+					if (room[i - base] <= least) {
+						least = room[i - base];
+						best = i;
+					}
+				fresh = true;
 			}
-			fresh = true;
+			if (fresh && at + 1 >= size) {
+				/* small by choice: spread again for those who look at leading bits
+				 */
+				struct oc_fingerprint f = {least * BASE, (uint32_t)best};
+				oc_buf_add(out, &f, sizeof f);
+				found++;
+				fresh = false;
+			}
 		}
-		if (fresh && at + 1 >= size) {
-			/* small by choice: spread again for those who look at leading bits */
-			struct oc_fingerprint f = {least * BASE, best};
-			oc_buf_add(out, &f, sizeof f);
-			found++;
-			fresh = false;
-		}
+		size_t keep = kept + n < size - 1 ? kept + n : size - 1;
+		memmove(room, room + kept + n - keep, keep * sizeof *room);
+		kept = keep;
 	}
 	return found;
 }

@@ -40,9 +40,11 @@ void oc_fold_space(struct oc_str text, struct oc_buf *out, struct oc_buf *shifts
 void oc_fold_back(struct oc_str folded, const struct oc_shift *shifts, uint32_t shift_n,
                   uint32_t from, uint32_t len, uint64_t *text_from, uint64_t *text_len);
 
-/* Appends struct oc_fingerprint, ascending by place; returns how many. `ring` has room for w. */
-uint32_t oc_winnow_text(const struct oc_winnow *w, struct oc_str folded, uint64_t *ring,
+/* Appends struct oc_fingerprint, ascending by place; returns how many. `room`: for oc_winnow_room
+ * hashes. O(n). */
+uint32_t oc_winnow_text(const struct oc_winnow *w, struct oc_str folded, uint64_t *room,
                         struct oc_buf *out);
+size_t oc_winnow_room(const struct oc_winnow *w);
 
 struct oc_common {
 	uint32_t a, b, len; /* where the span begins in both texts; len 0 = none */
