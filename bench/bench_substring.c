@@ -93,6 +93,16 @@ static int pass(struct oc_ctx *ctx, struct feed *f, struct oc_step_run *step, st
 	return oc_pass_run(&p, err);
 }
 
+static double processor(void)
+{
+	struct rusage used;
+
+	return getrusage(RUSAGE_SELF, &used)
+	               ? 0
+	               : (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+	                         (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
 static int run(struct oc_ctx *ctx, struct feed *f, const char *dir, double copy, struct oc_err *err)
 {
 	const struct oc_stage_def *def = oc_stage_find(OC_LIT("substring"));
@@ -109,7 +119,7 @@ static int run(struct oc_ctx *ctx, struct feed *f, const char *dir, double copy,
 	struct oc_spill *spill = oc_spill_open(ctx, dir, "seen", def->stream_n, env.memory, err);
 	struct oc_step_run step = {
 		.def = def, .name = "substring", .role = OC_OBSERVE, .spill = spill};
-	double start = oc_now(), bare, observed, resolved, applied;
+	double start = oc_now(), bare, observed, resolved, applied, busy;
 	int rc = -1;
 
 	if (!opts || !spill || def->open(&step.self, &env, opts, err) || pass(ctx, f, NULL, err))
@@ -119,17 +129,20 @@ static int run(struct oc_ctx *ctx, struct feed *f, const char *dir, double copy,
 	if (pass(ctx, f, &step, err))
 		goto out;
 	observed = oc_now();
+	busy = processor();
 	if (def->resolve(step.self, spill, err))
 		goto out;
 	resolved = oc_now();
+	busy = processor() - busy;
 	step.role = OC_APPLY;
 	step.spill = NULL;
 	if (pass(ctx, f, &step, err))
 		goto out;
 	applied = oc_now();
-	printf("substring: observe %.2f s, resolve %.2f s, apply %.2f s; whole %.2f s, %.0f MB/s, "
+	printf("substring: observe %.2f s, resolve %.2f s (%.2f s of processor time), apply %.2f "
+	       "s; whole %.2f s, %.0f MB/s, "
 	       "%llu documents cut, %.0fx a copy in memory, %.1fx the bare pass\n",
-	       observed - start, resolved - observed, applied - resolved, applied - start,
+	       observed - start, resolved - observed, busy, applied - resolved, applied - start,
 	       (double)f->text->len / 1e6 / (applied - start), (unsigned long long)f->found,
 	       (applied - start) / copy, (applied - start) / bare);
 	rc = 0;

@@ -69,10 +69,12 @@ uint32_t oc_spans_units(struct oc_str text, uint32_t min_span, uint64_t *ring, s
 struct oc_span_part {
 	const struct oc_span_row *rows; /* (row_n) */
 	uint64_t row_n, unit_n;
-	const struct oc_span_unit *units;        /* of all rows */
-	struct oc_str text;                      /* of all rows, each followed by its key */
-	const uint64_t *starts;                  /* (row_n + 1): where in `text` a row's begins */
-	uint64_t base;                           /* the place of the first byte of `text` */
+	const struct oc_span_unit *units; /* of all rows */
+	struct oc_str text;               /* of all rows, each followed by its key */
+	const uint64_t *starts;           /* (row_n + 1): where in `text` a row's begins */
+	uint64_t base;                    /* the place of the first byte of `text` */
+	int file;                         /* that holds `text`, from byte file_at on */
+	uint64_t file_at;
 	struct oc_str maps[OC_SPAN_STREAMS + 1]; /* all of it */
 };
 
@@ -120,6 +122,14 @@ static inline const char *oc_spans_at(const struct oc_spans *s, uint64_t place)
 	const struct oc_span_part *p = oc_spans_part(s, place);
 	return p->text.p + (place - p->base);
 }
+
+/*
+ * The `len` bytes from a place on, all of one text, for those who look at places without order:
+ * where the maps are more than half of the memory they are read into `room`, as a map of them would
+ * soon have to be let go again.
+ */
+const char *oc_spans_read(const struct oc_spans *s, uint64_t place, size_t len,
+                          struct oc_buf *room);
 
 /* Of the set's rows. */
 static inline uint64_t oc_spans_start(const struct oc_spans *s, uint64_t row)

@@ -41,6 +41,8 @@ struct part {
 struct class
 {
 	struct oc_span_met u;
+	const char *text; /* its bytes; read into `room` when they are not in a map */
+	struct oc_buf room;
 	uint64_t copies; /* units of the group that come after u and are equal to it */
 	struct oc_buf parts;
 	struct oc_buf again; /* (u.n) bytes: an equal window follows in another class */
@@ -55,7 +57,6 @@ struct finder {
 	struct oc_spill *runs; /* struct oc_span_run, ascending */
 	uint64_t leaving;
 	size_t group_cap;
-	uint64_t touched; /* bytes of the maps that were looked at since they were let go */
 };
 
 /* A range of k-gram hashes; equal windows are all in one. Looked through by one thread. */
@@ -66,6 +67,7 @@ struct range {
 	size_t group_n;
 	bool in_windows;     /* the group was too large and goes to the windows */
 	struct class *class; /* (FEW) */
+	struct oc_buf room;  /* for bytes that are looked at once */
 	struct oc_err err;
 	const struct found *next; /* while what was found is merged */
 	size_t next_n;
@@ -76,15 +78,9 @@ static uint32_t span_of(const struct range *r, const struct oc_span_met *u)
 	return u->n - 1u + r->f->s->min_span;
 }
 
-static void touch(struct range *r, uint64_t bytes)
+static bool same_bytes(struct range *r, const char *a, uint64_t b, size_t len)
 {
-	oc_spans_touch(r->f->s, &r->f->touched, bytes);
-}
-
-static bool same_bytes(struct range *r, uint64_t a, uint64_t b, size_t len)
-{
-	touch(r, 2 * OC_SPAN_FAULT);
-	return memcmp(oc_spans_at(r->f->s, a), oc_spans_at(r->f->s, b), len) == 0;
+	return memcmp(a, oc_spans_read(r->f->s, b, len, &r->room), len) == 0;
 }
 
 static int tell(struct range *r, uint64_t at, uint32_t n, uint64_t source, struct oc_err *err)
@@ -100,10 +96,10 @@ static int tell(struct range *r, uint64_t at, uint32_t n, uint64_t source, struc
 static int windows_of(struct range *r, const struct oc_span_met *u, struct oc_err *err)
 {
 	uint32_t size = r->f->s->min_span;
-	const unsigned char *p = (const unsigned char *)oc_spans_at(r->f->s, u->at);
+	const unsigned char *p =
+		(const unsigned char *)oc_spans_read(r->f->s, u->at, span_of(r, u), &r->room);
 	uint64_t h = 0;
 
-	touch(r, OC_SPAN_FAULT);
 	for (uint32_t i = 0; i < size - 1; i++)
 		h = h * BASE + p[i];
 	for (uint32_t i = 0; i < u->n; i++) {
@@ -143,19 +139,18 @@ static uint32_t alike(const char *a, const char *b, uint32_t n, ptrdiff_t step)
 }
 
 /* Windows of class b that class a, which comes before, has as well: *from and *to index b's. */
-static void shared(struct range *r, const struct oc_span_met *a, const struct oc_span_met *b,
+static void shared(const struct range *r, const struct class *of_a, const struct class *of_b,
                    uint32_t *from, uint32_t *to)
 {
+	const struct oc_span_met *a = &of_a->u, *b = &of_b->u;
 	/* a window lies `back` bytes before the k-gram; both units have a range of those */
 	int64_t high = a->back < b->back ? a->back : b->back, low_a = (int64_t)a->back - a->n + 1,
 		low_b = (int64_t)b->back - b->n + 1, low = low_a > low_b ? low_a : low_b;
-	const char *p = oc_spans_at(r->f->s, a->at) + a->back,
-		   *q = oc_spans_at(r->f->s, b->at) + b->back;
+	const char *p = of_a->text + a->back, *q = of_b->text + b->back;
 
 	*from = *to = 0;
 	if (low > high)
 		return;
-	touch(r, 2 * OC_SPAN_FAULT);
 	int64_t before = alike(p - 1, q - 1, (uint32_t)high, -1),
 		after = alike(p, q, (uint32_t)(r->f->s->min_span - low), 1);
 	if (high > before)
@@ -191,7 +186,7 @@ static void compare_class(struct range *r, uint32_t c, uint64_t *source)
 		source[i] = OC_SPAN_FIRST;
 	for (uint32_t k = 0; k < c; k++) {
 		struct class *a = &r->class[k];
-		shared(r, &a->u, &b->u, &from, &to);
+		shared(r, a, b, &from, &to);
 		for (uint32_t i = from; i < to; i++) {
 			uint32_t j = i + a->u.back - b->u.back;
 			a->again.p[j] = 1;
@@ -249,7 +244,7 @@ static uint32_t classes(struct range *r, uint32_t *class_of)
 	for (size_t i = 0; i < r->group_n; i++) {
 		const struct oc_span_met *u = &r->group[i], *last = n ? &r->class[n - 1].u : NULL;
 		if (last && last->bytes == u->bytes && last->n == u->n && last->back == u->back &&
-		    same_bytes(r, last->at, u->at, span_of(r, u))) {
+		    same_bytes(r, r->class[n - 1].text, u->at, span_of(r, u))) {
 			r->class[n - 1].copies++;
 			class_of[i] = n - 1;
 			continue;
@@ -258,6 +253,7 @@ static uint32_t classes(struct range *r, uint32_t *class_of)
 			return FEW + 1;
 		r->class[n].u = *u;
 		r->class[n].copies = 0;
+		r->class[n].text = oc_spans_read(r->f->s, u->at, span_of(r, u), &r->class[n].room);
 		class_of[i] = n++;
 	}
 	return n;
@@ -346,11 +342,14 @@ out:
  * is compared with the first of each kind. */
 static int pair_windows(struct range *r, struct oc_err *err)
 {
-	struct oc_buf kinds = {0};
+	struct oc_buf kinds = {0}, room = {0};
+	const char *text = NULL; /* of the window at `place` */
+	uint64_t place = UINT64_MAX;
 	struct kind {
 		uint64_t first;
 		bool told;
 	} * kind;
+	uint32_t size = r->f->s->min_span;
 	uint64_t hash = 0;
 	const void *sorted;
 	size_t n;
@@ -375,9 +374,13 @@ static int pair_windows(struct range *r, struct oc_err *err)
 				kinds.len = 0;
 			hash = w[i].hash;
 			kind = (void *)kinds.p;
-			while (k < kinds.len / sizeof *kind &&
-			       !same_bytes(r, kind[k].first, at, r->f->s->min_span))
-				k++;
+			for (; k < kinds.len / sizeof *kind; k++) {
+				if (kind[k].first != place)
+					text = oc_spans_read(r->f->s, kind[k].first, size, &room);
+				place = kind[k].first;
+				if (same_bytes(r, text, at, size))
+					break;
+			}
 			if (k == kinds.len / sizeof *kind) {
 				struct kind new = {at, false};
 				oc_buf_add(&kinds, &new, sizeof new);
@@ -392,6 +395,7 @@ static int pair_windows(struct range *r, struct oc_err *err)
 	}
 	rc = 0;
 out:
+	oc_buf_fini(&room);
 	oc_buf_fini(&kinds);
 	return rc;
 }
@@ -587,7 +591,9 @@ out:
 	for (uint32_t i = 0; i < FEW; i++) {
 		oc_buf_fini(&r->class[i].parts);
 		oc_buf_fini(&r->class[i].again);
+		oc_buf_fini(&r->class[i].room);
 	}
+	oc_buf_fini(&r->room);
 	free(r->class);
 	free(r->group);
 }

@@ -103,7 +103,7 @@ static void gather_slice(void *user, uint64_t item, unsigned worker)
 		if (!has(indexed ? m->seen : m->twice, b))
 			continue;
 		if (indexed) {
-			if (p->rows[row].text_len < span ||
+			if (v->n > s->min_span || p->rows[row].text_len < span ||
 			    v->from > p->rows[row].text_len - span ||
 			    v->back >= s->min_span + v->n) {
 				g->damaged = true;

@@ -1,5 +1,6 @@
 /* The units of a text, the rows that were observed, and the judge: see substring.h. */
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "curate/substring.h"
@@ -208,11 +209,13 @@ int oc_spans_open(struct oc_spans *s, struct oc_ctx *ctx, const char *name, uint
 				return -1;
 			s->map_len += p->maps[k].len;
 		}
+		p->file = oc_index_file(indexes[i], p->maps[1].p, &p->file_at);
 		if (open_part(s, p, oc_index_path(indexes[i]), err))
 			return -1;
 	}
 	p = &s->parts[index_n];
 	p->base = base;
+	p->file = oc_spill_file(spill, 1);
 	for (unsigned i = 0; i < OC_SPAN_STREAMS; i++) {
 		if (oc_spill_map(spill, i, &p->maps[i], err))
 			return -1;
@@ -242,6 +245,19 @@ void oc_spans_touch(const struct oc_spans *s, uint64_t *touched, uint64_t bytes)
 	for (unsigned k = 0; k <= s->index_n; k++)
 		for (unsigned i = 0; i <= OC_SPAN_STREAMS; i++)
 			oc_map_rest(s->parts[k].maps[i].p, s->parts[k].maps[i].len);
+}
+
+const char *oc_spans_read(const struct oc_spans *s, uint64_t place, size_t len, struct oc_buf *room)
+{
+	const struct oc_span_part *p = oc_spans_part(s, place);
+	uint64_t at = place - p->base;
+
+	if (s->map_len <= s->memory / 2)
+		return p->text.p + at;
+	room->len = 0;
+	oc_buf_reserve(room, len);
+	ssize_t n = pread(p->file, room->p, len, (off_t)(p->file_at + at));
+	return n == (ssize_t)len ? room->p : p->text.p + at;
 }
 
 void oc_spans_close(struct oc_spans *s)

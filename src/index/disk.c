@@ -181,6 +181,7 @@ struct oc_index {
 	char *path;
 	struct oc_arena *arena;
 	yyjson_val *table;
+	int fd;
 	const char *map;
 	size_t map_len;
 	struct section sections[SECTION_MAX];
@@ -202,19 +203,16 @@ bool oc_index_is(const char *path)
 static int map_file(struct oc_index *ix, struct oc_err *err)
 {
 	struct stat st;
-	int fd = open(ix->path, O_RDONLY | O_CLOEXEC);
 
-	if (fd < 0)
+	ix->fd = open(ix->path, O_RDONLY | O_CLOEXEC);
+	if (ix->fd < 0)
 		return oc_fail_errno(err, ix->path, "cannot open");
-	if (fstat(fd, &st)) {
-		close(fd);
+	if (fstat(ix->fd, &st))
 		return oc_fail_errno(err, ix->path, "cannot look at");
-	}
 	ix->map_len = st.st_size < 0 ? 0 : (size_t)st.st_size;
 	void *map = ix->map_len >= HEADER_LEN
-	                    ? mmap(NULL, ix->map_len, PROT_READ, MAP_SHARED, fd, 0)
+	                    ? mmap(NULL, ix->map_len, PROT_READ, MAP_SHARED, ix->fd, 0)
 	                    : MAP_FAILED;
-	close(fd);
 	if (map == MAP_FAILED)
 		return oc_fail(err, OC_INPUT, ix->path,
 		               "is no index of Outcross: make one with `outcross index build`");
@@ -307,6 +305,7 @@ int oc_index_open(struct oc_index **out, const char *path, const char *stage, yy
 	struct oc_index *ix = oc_zalloc(1, sizeof *ix);
 	struct oc_str made;
 
+	ix->fd = -1;
 	ix->path = oc_strdup(path);
 	ix->arena = oc_arena_new();
 	if (map_file(ix, err) || read_table(ix, err))
@@ -332,6 +331,8 @@ void oc_index_close(struct oc_index *ix)
 		return;
 	if (ix->map)
 		munmap((void *)(uintptr_t)ix->map, ix->map_len);
+	if (ix->fd >= 0)
+		close(ix->fd);
 	oc_arena_free(ix->arena);
 	free(ix->path);
 	free(ix);
@@ -350,6 +351,12 @@ const char *oc_index_path(const struct oc_index *ix)
 yyjson_val *oc_index_options(const struct oc_index *ix)
 {
 	return oc_json_get(ix->table, "options");
+}
+
+int oc_index_file(const struct oc_index *ix, const char *p, uint64_t *at)
+{
+	*at = (uint64_t)(p - ix->map);
+	return ix->fd;
 }
 
 static int check(const struct oc_index *ix, struct section *s, struct oc_err *err)

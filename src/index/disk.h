@@ -64,6 +64,10 @@ yyjson_val *oc_index_options(const struct oc_index *ix);
 int oc_index_section(struct oc_index *ix, const char *name, size_t unit, struct oc_str *out,
                      struct oc_err *err);
 
+/* The file, and where in it a byte of a section stands: for reads so far apart that a map would
+ * hold too many pages. The file is the index's. */
+int oc_index_file(const struct oc_index *ix, const char *p, uint64_t *at);
+
 /* Lets go of a map's pages: they stay in the kernel's cache and come back when touched. */
 void oc_map_rest(const void *p, size_t len);
 

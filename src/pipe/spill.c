@@ -174,6 +174,11 @@ int oc_spill_map(struct oc_spill *s, unsigned stream, struct oc_str *out, struct
 	return 0;
 }
 
+int oc_spill_file(const struct oc_spill *s, unsigned stream)
+{
+	return s->streams[stream].fd;
+}
+
 uint64_t oc_spill_memory(const struct oc_spill *s)
 {
 	return s->memory;

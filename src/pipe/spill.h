@@ -22,6 +22,9 @@ uint64_t oc_spill_len(const struct oc_spill *s, unsigned stream); /* bytes */
 /* A read-only map of a whole stream; unmapped by close. Pages are the kernel's, not counted memory.
  */
 int oc_spill_map(struct oc_spill *s, unsigned stream, struct oc_str *out, struct oc_err *err);
+/* The file of a stream, to be read at places so far apart that a map would hold too many pages. It
+ * is the spill's; what is not flushed is not in it. */
+int oc_spill_file(const struct oc_spill *s, unsigned stream);
 uint64_t oc_spill_memory(const struct oc_spill *s);
 const char *oc_spill_dir(const struct oc_spill *s);
 
