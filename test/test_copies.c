@@ -15,45 +15,14 @@
 #include "base/rng.h"
 #include "curate/copies.h"
 #include "pipe/pass.h"
+#include "spans.h"
 #include "stage.h"
 
 /* ------------------------------------------------------------------- texts */
 
-enum kind { LETTERS, PERIODIC, EQUAL, WORDS, KANA, KINDS };
-
-/* A text of up to `most` bytes; those of one seed borrow from each other. */
-static void make_text(struct oc_buf *b, uint64_t seed, uint64_t i, enum kind kind, unsigned most)
-{
-	static const char *const kana[] = {"あ", "い", "う", "え", "é", "a", "　"};
-	struct oc_rng rng;
-	struct oc_draws d, shared;
-
-	oc_rng_init(&rng, seed, "test/copies");
-	oc_draws_init(&d, &rng, kind == EQUAL ? 0 : i);
-	unsigned n = (unsigned)oc_draw_below(&d, most);
-	while (b->len < n) {
-		unsigned len = 1 + (unsigned)oc_draw_below(&d, 60);
-		bool borrowed = oc_draw_below(&d, 2) == 0;
-		oc_draws_init(&shared, &rng, ((uint64_t)1 << 40) + oc_draw_below(&d, 3));
-		struct oc_draws *from = borrowed ? &shared : &d;
-		unsigned period = 1 + (unsigned)oc_draw_below(from, 3);
-		for (unsigned k = 0; k < len; k++) {
-			if (kind == PERIODIC)
-				oc_buf_putc(b, (char)('a' + k % period));
-			else if (kind == WORDS)
-				oc_buf_printf(b, "w%u%s", (unsigned)oc_draw_below(from, 500),
-				              oc_draw_below(&d, 5) ? " " : " \n\t");
-			else if (kind == KANA)
-				oc_buf_puts(b, kana[oc_draw_below(from, 7)]);
-			else
-				oc_buf_putc(b, (char)('a' + oc_draw_below(from, 4)));
-		}
-	}
-}
-
 struct texts {
 	uint64_t seed;
-	enum kind kind;
+	enum span_kind kind;
 	unsigned most;
 	uint32_t real_n;
 };
@@ -70,12 +39,9 @@ static struct oc_spill *observe(struct oc_driven *d, uint64_t n, uint64_t memory
 	assert_non_null(spill);
 	for (uint64_t i = 0; i < n; i++) {
 		struct oc_batch *batch = oc_batch_new(1);
-		json.len = b.len = 0;
-		make_text(&b, t->seed, i, t->kind, t->most);
-		oc_buf_puts(&json, "{\"text\":");
-		oc_buf_json(&json, oc_buf_view(&b));
-		oc_buf_putc(&json, '}');
-		struct oc_row *row = oc_driven_row(batch, oc_buf_cstr(&json), i,
+		b.len = 0;
+		span_text(&b, t->seed, i, t->kind, t->most);
+		struct oc_row *row = oc_driven_row(batch, span_row(&json, oc_buf_view(&b)), i,
 		                                   i < t->real_n ? OC_REAL : OC_SYNTHETIC);
 		if (d->def->observe(d->self, d->scratch, row, out, &err))
 			fail_msg("%s", err.msg);
@@ -246,10 +212,10 @@ static void every_span_is_found(void **state)
 	(void)state;
 	static const uint32_t spans[] = {16, 17, 20, 31, 64};
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned kind = 0; kind < SPAN_KINDS; kind++) {
 		uint64_t found = 0;
 		for (uint64_t seed = 0; seed < 30; seed++) {
-			struct texts t = {seed, (enum kind)kind, 300, 6};
+			struct texts t = {seed, (enum span_kind)kind, 300, 6};
 			judge_set(&t, 12, spans[seed % 5], 100000, &found);
 		}
 		print_message("kind %u: %llu spans\n", kind, (unsigned long long)found);
@@ -262,7 +228,7 @@ static void every_span_is_found(void **state)
 static void frequent_fingerprints_lose_no_byte(void **state)
 {
 	(void)state;
-	static const enum kind kinds[] = {LETTERS, PERIODIC, EQUAL, WORDS};
+	static const enum span_kind kinds[] = {SPAN_LETTERS, SPAN_PERIODIC, SPAN_EQUAL, SPAN_LINES};
 
 	for (unsigned kind = 0; kind < 4; kind++) {
 		uint64_t found = 0;
@@ -282,9 +248,9 @@ static void an_index_is_the_streams_of_its_real_rows(void **state)
 	(void)state;
 	struct oc_err err = {0};
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned kind = 0; kind < SPAN_KINDS; kind++) {
 		struct oc_driven d;
-		struct texts t = {kind, (enum kind)kind, 900, 20};
+		struct texts t = {kind, (enum span_kind)kind, 900, 20};
 		struct oc_index *ix;
 		struct oc_str want[OC_COPY_STREAMS], got[OC_COPY_STREAMS];
 		if (oc_driven_open(&d, "copies", "{min_span: 20}", 0, &err))
@@ -336,12 +302,9 @@ static int feed(void *user, struct oc_batch *batch, struct oc_err *err)
 	(void)err;
 	while (f->next < f->n && batch->row_n < 50) {
 		struct oc_row *row = oc_batch_add(batch);
-		b.len = json.len = 0;
-		make_text(&b, 5, f->next, WORDS, 3000);
-		oc_buf_puts(&json, "{\"text\":");
-		oc_buf_json(&json, oc_buf_view(&b));
-		oc_buf_putc(&json, '}');
-		row->raw = oc_arena_str(batch->arena, oc_buf_view(&json));
+		b.len = 0;
+		span_text(&b, 5, f->next, SPAN_LINES, 3000);
+		row->raw = oc_arena_str(batch->arena, oc_str(span_row(&json, oc_buf_view(&b))));
 		row->ped.origin = f->next < f->n / 2 ? OC_REAL : OC_SYNTHETIC;
 		row->ped.depth = f->next < f->n / 2 ? 0 : 1;
 		row->ped.key =
@@ -428,7 +391,7 @@ static void memory_is_obeyed(void **state)
 	enum { MEMORY = 1 << 20, SLACK = 1 << 20 };
 	struct oc_err err = {0};
 	struct oc_driven d;
-	struct texts t = {9, WORDS, 10000, 1200};
+	struct texts t = {9, SPAN_LINES, 10000, 1200};
 
 	if (OC_SANITIZED)
 		skip();

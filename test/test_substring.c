@@ -17,42 +17,11 @@
 #include "base/rng.h"
 #include "curate/substring.h"
 #include "pipe/pass.h"
+#include "spans.h"
 #include "stage.h"
 #include "text/utf8.h"
 
 /* ------------------------------------------------------------------- texts */
-
-enum kind { LETTERS, BINARY, PERIODIC, EQUAL, WORDS, KANA, KINDS };
-
-/* A text of up to `most` bytes; those of one seed borrow from each other. */
-static void make_text(struct oc_buf *b, uint64_t seed, uint64_t i, enum kind kind, unsigned most)
-{
-	static const char *const kana[] = {"あ", "い", "う", "え", "é", "a", "　"};
-	struct oc_rng rng;
-	struct oc_draws d, shared;
-
-	oc_rng_init(&rng, seed, "test/substring");
-	oc_draws_init(&d, &rng, kind == EQUAL ? 0 : i);
-	unsigned n = (unsigned)oc_draw_below(&d, most);
-	while (b->len < n) {
-		unsigned len = 1 + (unsigned)oc_draw_below(&d, 60);
-		bool borrowed = oc_draw_below(&d, 2) == 0;
-		oc_draws_init(&shared, &rng, ((uint64_t)1 << 40) + oc_draw_below(&d, 3));
-		struct oc_draws *from = borrowed ? &shared : &d;
-		unsigned period = 1 + (unsigned)oc_draw_below(from, 3);
-		for (unsigned k = 0; k < len; k++) {
-			if (kind == PERIODIC)
-				oc_buf_putc(b, (char)('a' + k % period));
-			else if (kind == WORDS)
-				oc_buf_printf(b, "w%u ", (unsigned)oc_draw_below(from, 500));
-			else if (kind == KANA)
-				oc_buf_puts(b, kana[oc_draw_below(from, 7)]);
-			else
-				oc_buf_putc(b, (char)('a' +
-				                      oc_draw_below(from, kind == BINARY ? 2 : 4)));
-		}
-	}
-}
 
 struct texts {
 	struct oc_str *text;
@@ -69,13 +38,14 @@ static void texts_add(struct texts *t, struct oc_str text)
 	t->len += text.len;
 }
 
-static void texts_make(struct texts *t, uint64_t seed, enum kind kind, uint64_t n, unsigned most)
+static void texts_make(struct texts *t, uint64_t seed, enum span_kind kind, uint64_t n,
+                       unsigned most)
 {
 	struct oc_buf b = {0};
 
 	for (uint64_t i = 0; i < n; i++) {
 		b.len = 0;
-		make_text(&b, seed, i, kind, most);
+		span_text(&b, seed, i, kind, most);
 		texts_add(t, oc_buf_view(&b));
 	}
 	oc_buf_fini(&b);
@@ -113,15 +83,6 @@ static void texts_fini(struct texts *t)
 		oc_arena_free(t->arena);
 }
 
-static const char *json_of(struct oc_buf *b, struct oc_str text)
-{
-	b->len = 0;
-	oc_buf_puts(b, "{\"text\":");
-	oc_buf_json(b, text);
-	oc_buf_putc(b, '}');
-	return oc_buf_cstr(b);
-}
-
 /* Texts from .. n - 1, as the rows of those numbers. */
 static struct oc_spill *observe(struct oc_driven *d, const struct texts *t, uint64_t from,
                                 uint64_t memory)
@@ -134,7 +95,7 @@ static struct oc_spill *observe(struct oc_driven *d, const struct texts *t, uint
 	assert_non_null(spill);
 	for (uint64_t i = from; i < t->n; i++) {
 		struct oc_batch *batch = oc_batch_new(1);
-		struct oc_row *row = oc_driven_row(batch, json_of(&json, t->text[i]), i, OC_REAL);
+		struct oc_row *row = oc_driven_row(batch, span_row(&json, t->text[i]), i, OC_REAL);
 		if (d->def->observe(d->self, d->scratch, row, out, &err))
 			fail_msg("%s", err.msg);
 		for (unsigned k = 0; k < OC_SPAN_STREAMS; k++) {
@@ -337,11 +298,11 @@ static void every_window_is_found(void **state)
 	(void)state;
 	static const uint32_t spans[] = {16, 17, 20, 31, 64, 100};
 
-	for (unsigned kind = 0; kind < KINDS; kind++) {
+	for (unsigned kind = 0; kind < SPAN_KINDS; kind++) {
 		uint64_t found = 0;
 		for (uint64_t seed = 0; seed < 48; seed++) {
 			struct texts t = {0};
-			texts_make(&t, seed, (enum kind)kind, 12, seed % 7 ? 400 : 4000);
+			texts_make(&t, seed, (enum span_kind)kind, 12, seed % 7 ? 400 : 4000);
 			if (seed % 4 == 1)
 				add_runs(&t, seed);
 			/* little memory sends large groups to the windows */
@@ -438,7 +399,7 @@ static struct outcome *act_after(const char *options, const struct texts *t, uin
 	oc_spill_close(spill);
 	for (uint64_t i = old_n; i < t->n; i++) {
 		struct oc_batch *batch = oc_batch_new(1);
-		struct oc_row *row = oc_driven_row(batch, json_of(&json, t->text[i]), i, OC_REAL);
+		struct oc_row *row = oc_driven_row(batch, span_row(&json, t->text[i]), i, OC_REAL);
 		struct oc_str text;
 		if (d.def->apply(d.self, d.scratch, row, &err))
 			fail_msg("%s", err.msg);
@@ -528,7 +489,7 @@ static void cut_is_what_stands_whole_elsewhere(void **state)
 
 	for (uint64_t seed = 0; seed < 90; seed++) {
 		struct texts t = {0};
-		texts_make(&t, seed, (enum kind)(seed % KINDS), 12, 500);
+		texts_make(&t, seed, (enum span_kind)(seed % SPAN_KINDS), 12, 500);
 		if (seed % 3 == 1)
 			add_runs(&t, seed);
 		struct judged j = judge(&t, SPAN);
@@ -611,7 +572,7 @@ static void dropped_rows_stand_in_rows_that_stay(void **state)
 
 	for (uint64_t seed = 0; seed < 80; seed++) {
 		struct texts t = {0};
-		texts_make(&t, seed, (enum kind)(seed % KINDS), 20, 300);
+		texts_make(&t, seed, (enum span_kind)(seed % SPAN_KINDS), 20, 300);
 		if (seed % 3 == 1)
 			add_runs(&t, seed);
 		uint64_t old_n = seed % 2 ? seed % 9 : 0;
@@ -754,8 +715,8 @@ static int feed(void *user, struct oc_batch *batch, struct oc_err *err)
 	while (f->next < f->n && batch->row_n < f->per_batch) {
 		struct oc_row *row = oc_batch_add(batch);
 		b.len = 0;
-		make_text(&b, 5, f->next, WORDS, 3000);
-		row->raw = oc_arena_str(batch->arena, oc_str(json_of(&json, oc_buf_view(&b))));
+		span_text(&b, 5, f->next, SPAN_WORDS, 3000);
+		row->raw = oc_arena_str(batch->arena, oc_str(span_row(&json, oc_buf_view(&b))));
 		row->ped.key =
 			oc_arena_printf(batch->arena, "s:%llu", (unsigned long long)f->next++);
 	}
@@ -851,7 +812,7 @@ static void memory_is_obeyed(void **state)
 
 	if (OC_SANITIZED)
 		skip();
-	texts_make(&t, 9, WORDS, 2400, 10000);
+	texts_make(&t, 9, SPAN_WORDS, 2400, 10000);
 	assert_int_equal(oc_driven_open(&d, "substring", "{action: drop}", 0, &err), 0);
 	struct oc_spill *spill = observe(&d, &t, 0, MEMORY);
 	assert_true(oc_spill_len(spill, 1) >= 10 * (uint64_t)MEMORY);
