@@ -64,6 +64,7 @@ LIB_SRC := $(filter-out src/cli/main.c,$(SRC))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
 TESTS := $(patsubst test/%.c,$(B)/test/%,$(wildcard test/test_*.c))
 BENCHES := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/bench_*.c))
+BENCH_HELPERS := $(patsubst bench/%.c,$(B)/bench/%.o,$(filter-out $(wildcard bench/bench_*.c),$(wildcard bench/*.c)))
 FUZZERS := $(patsubst fuzz/%.c,$(B)/fuzz/%,$(wildcard fuzz/fuzz_*.c))
 TEST_HELPERS := $(patsubst test/%.c,$(B)/test/%.o,$(filter-out $(wildcard test/test_*.c),$(wildcard test/*.c)))
 
@@ -97,7 +98,7 @@ $(B)/src/generate/resolve.o: $(B)/gen/recipes.inc
 # ---------------------------------------------------------------------- tests
 $(B)/test/test_%: $(B)/test/test_%.o $(TEST_HELPERS) $(B)/liboutcross.a
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -lcmocka -lmicrohttpd -o $@
-$(B)/bench/bench_%: $(B)/bench/bench_%.o $(B)/liboutcross.a
+$(B)/bench/bench_%: $(B)/bench/bench_%.o $(BENCH_HELPERS) $(B)/liboutcross.a
 	$(Q)$(CC) $(LDFLAGS) $^ $(LIBS) -lmicrohttpd -o $@
 $(B)/fuzz/fuzz_%: $(B)/fuzz/fuzz_%.o $(B)/liboutcross.a
 	$(Q)$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LIBS) -o $@
