@@ -247,6 +247,7 @@ struct oc_env {
 	const char *work_dir; /* folder for temporary files; exists */
 	uint64_t seed;        /* of the run; draw with oc_rng_init(&rng, seed, stream name) */
 	uint64_t memory;      /* bytes this part may hold */
+	uint64_t input_bytes; /* of the rows to come, as JSON, before any falls; 0 = not known */
 	struct oc_llm *llm;   /* for parts with a `model:` option, else NULL */
 	bool indexing;        /* a stage: it is there to make an index (`index`) of its rows */
 };
@@ -282,6 +283,14 @@ struct oc_outlook {
 };
 
 enum oc_stage_kind { OC_STAGE_ROW, OC_STAGE_ORDERED, OC_STAGE_CALL, OC_STAGE_WHOLE };
+
+enum oc_holds {
+	OC_HOLDS_LITTLE, /* what the options name, whatever rows come */
+	OC_HOLDS_WITHIN, /* at most env.memory (from OC_MEMORY_LEAST on): the rest lies on disk */
+	OC_HOLDS_ALL /* all of something: it says how much, and fails before it passes env.memory */
+};
+
+#define OC_MEMORY_LEAST ((uint64_t)32000000) /* see OC_HOLDS_WITHIN */
 
 struct oc_calls; /* requests a call stage emits: oc_calls_add */
 struct oc_reply;
@@ -361,6 +370,11 @@ struct oc_stage_def {
 	 * told before a row is read. Appends one object as `facts` does, or nothing. Pure. */
 	int (*forecast)(struct yyjson_val *opts, const struct oc_outlook *look, struct oc_buf *out,
 	                struct oc_err *err);
+
+	/* What it holds in memory beside the rows under way: how that is bounded, and one phrase of
+	 * what it is (NULL: nothing worth a word). */
+	enum oc_holds holds;
+	const char *held;
 
 	/* The definition that serves these options (resolved), of the same name: where it is an
 	 * option that makes a stage need all rows. NULL: this one serves all. */

@@ -40,6 +40,28 @@ int oc_fail(struct oc_err *err, int code, const char *where, const char *fmt, ..
 	return -1;
 }
 
+/* "35 MB", never less than it is. */
+static const char *rounded_up(uint64_t bytes, char out[32])
+{
+	bool small = bytes < 10 * 1000 * 1000;
+	uint64_t unit = small ? 1000 : 1000 * 1000;
+
+	snprintf(out, 32, "%llu %s", (unsigned long long)((bytes + unit - 1) / unit),
+	         small ? "kB" : "MB");
+	return out;
+}
+
+int oc_fail_memory(struct oc_err *err, const char *where, const char *what, uint64_t need,
+                   uint64_t allowed, const char *instead)
+{
+	char wants[32], may[32];
+
+	return oc_fail(err, OC_MISSING, where,
+	               "%s %s of memory, and %s are allowed here: raise `memory:` (--memory of a "
+	               "job)%s",
+	               what, rounded_up(need, wants), rounded_up(allowed, may), instead);
+}
+
 /* What a person can do about the usual causes. */
 static const char *advice(int e)
 {

@@ -11,6 +11,10 @@ int oc_fail(struct oc_err *err, int code, const char *where, const char *fmt, ..
 /* As oc_fail with OC_IO, adding strerror(errno) and, for well-known causes, what to do. */
 int oc_fail_errno(struct oc_err *err, const char *where, const char *what);
 
+/* OC_MISSING: "WHAT 12 MB of memory, and 5 MB are allowed here: raise `memory:` (...)INSTEAD". */
+int oc_fail_memory(struct oc_err *err, const char *where, const char *what, uint64_t need,
+                   uint64_t allowed, const char *instead);
+
 /* Puts "context: " before the place of an error that is set. Returns -1. */
 int oc_fail_in(struct oc_err *err, const char *context);
 

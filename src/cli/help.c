@@ -665,6 +665,41 @@ static void manual_table(struct oc_buf *b, const struct oc_option *o)
 	manual_options(b, o, "");
 }
 
+/* Which stages keep to `memory:` and which say what they need. */
+static void manual_memory(struct oc_buf *b)
+{
+	static const char *const how[] = {[OC_HOLDS_LITTLE] = "little",
+	                                  [OC_HOLDS_WITHIN] = "keeps to it",
+	                                  [OC_HOLDS_ALL] = "needs, or refuses"};
+
+	oc_buf_printf(b,
+	              "\n## Stages and `memory:`\n\n"
+	              "A stage that keeps to `memory:` lays the rest on disk, at any size of the "
+	              "input, from %llu MB on (less is taken for that: its buffers have a least "
+	              "size). One that needs something whole says how much, and ends before it "
+	              "takes more than `memory:` allows, with a sentence that names both and what "
+	              "to do: as it opens, for a model or a benchmark; when it has seen all rows "
+	              "and before it works on them (semantic, sample); by the first thousand rows "
+	              "and on from there (novelty). The others hold what their options name and "
+	              "the rows under way. Of a job on files, the stages that are not of kind row "
+	              "share --memory evenly; in a plan each may take all of it while it "
+	              "works. Rows under way take up to 8 MB a thread beside it. "
+	              "Compressed inputs are read ahead within a tenth of it. `mix` keeps to it: "
+	              "what it shuffles lies on disk.\n\n"
+	              "| stage | `memory:` | what it holds |\n|---|---|---|\n",
+	              (unsigned long long)(OC_MEMORY_LEAST / 1000000));
+	for (int holds = OC_HOLDS_WITHIN; holds <= OC_HOLDS_ALL; holds++)
+		for (size_t i = 0; oc_stages[i]; i++)
+			if ((int)oc_stages[i]->holds == holds)
+				oc_buf_printf(b, "| %s | %s | %s |\n", oc_stages[i]->name,
+				              how[holds], oc_stages[i]->held);
+	oc_buf_puts(b, "| ");
+	for (size_t i = 0, n = 0; oc_stages[i]; i++)
+		if (oc_stages[i]->holds == OC_HOLDS_LITTLE)
+			oc_buf_printf(b, "%s%s", n++ ? ", " : "", oc_stages[i]->name);
+	oc_buf_printf(b, " | %s | what their options name |\n", how[OC_HOLDS_LITTLE]);
+}
+
 void oc_help_manual(struct oc_buf *b)
 {
 	struct oc_arena *a = oc_arena_new();
@@ -700,6 +735,8 @@ void oc_help_manual(struct oc_buf *b)
 				oc_buf_printf(b, "\n%s\n", p.doc);
 			manual_table(b, p.options);
 		}
+		if (kind == STAGES)
+			manual_memory(b);
 	}
 	oc_buf_puts(b, "\n## Keys of a plan\n");
 	manual_table(b, oc_plan_options);

@@ -694,6 +694,8 @@ const struct oc_stage_def oc_stage_copies = {
 	       "Aiken 2003, Winnowing, section 3.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
+	.holds = OC_HOLDS_WITHIN,
+	.held = "fingerprints and what was found; texts lie on disk",
 	.open = open_copies,
 	.close = close_copies,
 	.scratch_new = scratch_new,

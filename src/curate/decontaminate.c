@@ -654,7 +654,8 @@ static const struct oc_stage_def *as(yyjson_val *opts)
 	       "of cosmopedia: `compat`, doc/compat.md.",                                          \
 	.options = options, .open = open_decontaminate, .close = close_decontaminate,              \
 	.scratch_new = scratch_new, .scratch_free = scratch_free, .as = as, .facts = facts,        \
-	.index = write_index
+	.index = write_index, .holds = OC_HOLDS_WITHIN,                                            \
+	.held = "the benchmarks' n-grams, which must fit; nothing that grows with the rows"
 
 extern const struct oc_stage_def oc_stage_decontaminate;
 const struct oc_stage_def oc_stage_decontaminate = {

@@ -31,10 +31,9 @@ static int check_memory(const struct oc_leak_index *x, struct oc_err *err)
 
 	if (!x->opts.memory || held <= x->opts.memory)
 		return 0;
-	return oc_fail(err, OC_MISSING, x->step,
-	               "the index needs more than the %llu bytes this step may hold: raise "
-	               "`memory:` or name fewer files under `against:`",
-	               (unsigned long long)x->opts.memory);
+	return oc_fail_memory(err, x->step, "the n-grams of the benchmarks need more than",
+	                      x->opts.memory, x->opts.memory,
+	                      " or name fewer files under `against:`");
 }
 
 static int add_item(struct oc_leak_index *x, const struct oc_leak_item *it, struct oc_err *err)

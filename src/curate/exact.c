@@ -522,6 +522,8 @@ const struct oc_stage_def oc_stage_exact = {
 	       "1911.00359 (lines).",
 	.kind = OC_STAGE_ORDERED,
 	.options = options,
+	.holds = OC_HOLDS_WITHIN,
+	.held = "hashes seen; the rest lies on disk, sorted",
 	.open = open_exact,
 	.close = close_exact,
 	.scratch_new = scratch_new,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "curate/model_fits.h"
 #include "data/facts.h"
 #include "data/row.h"
 #include "index/share.h"
@@ -116,7 +117,8 @@ static int open_share(void **self, const struct oc_env *env, yyjson_val *opts, s
 		path = oc_arena_printf(s->arena, "%s/%.*s", env->base_dir, OC_ARG(path));
 	else
 		path = oc_arena_str(s->arena, path);
-	s->model = oc_share_open(path.p, err);
+	if (!oc_model_fits(path.p, 1.5, env, err))
+		s->model = oc_share_open(path.p, err);
 	if (!s->model) {
 		oc_fail_in(err, env->name);
 		close_share(s);
@@ -402,6 +404,8 @@ const struct oc_stage_def oc_stage_machine_share = {
 	       "there of sentences, here of rows with a scaled ratio.",
 	.kind = OC_STAGE_ORDERED,
 	.options = options,
+	.holds = OC_HOLDS_ALL,
+	.held = "the model: its file, one and a half times",
 	.open = open_share,
 	.close = close_share,
 	.prepare = prepare,

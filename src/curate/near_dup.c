@@ -506,6 +506,8 @@ const struct oc_stage_def oc_stage_near_dup = {
 	       "Rajaraman, Ullman, Mining of Massive Datasets, 3.4.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
+	.holds = OC_HOLDS_WITHIN,
+	.held = "the buffers of its sorts; bands and shingles lie on disk",
 	.open = open_near_dup,
 	.close = close_near_dup,
 	.scratch_new = scratch_new,

@@ -6,25 +6,35 @@
  * Real rows enter the index but are not judged, and so are never compared with each other: the
  * recipes this comes from never compare seeds. Rows come in priority order, real first.
  *
- * Memory: about 8 bytes a token, 40 bytes a row and 100 bytes a distinct token.
+ * Memory: about 8 bytes a token, 40 bytes a row and 100 bytes a distinct token. What all rows will
+ * need is told by the first thousand, and by twice, four times as many; a step that would pass
+ * `memory:` ends there, and not when it has.
  */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "base/ctx.h"
 #include "base/err.h"
 #include "data/row.h"
 #include "index/disk.h"
 #include "index/rouge.h"
 #include "pipe/against.h"
 
+#define FORESEE_FIRST 1024 /* rows; a power of two */
+
 struct novelty {
 	char *name;
+	struct oc_ctx *ctx;
 	struct oc_str field;
 	double threshold;
 	bool judge_all;
 	uint32_t
 		similar; /* how many of the most similar rows to record; 0 = the nearest of drops */
 	uint32_t max_words;
-	uint64_t memory;
+	uint64_t memory, input_bytes;
+	uint64_t rows, row_bytes; /* seen in this pass */
+	uint64_t before;          /* bytes held when it began */
 	struct oc_rouge *index;
 	struct oc_arena *arena;
 	uint64_t *keys; /* (item) into key_bytes: u32 length, bytes */
@@ -96,12 +106,42 @@ static int add_key(struct novelty *v, uint32_t item, struct oc_str key, struct o
 	if (item % 1024 != 1023 || !v->memory)
 		return 0;
 	held = oc_rouge_memory(v->index) + v->key_cap * sizeof *v->keys + v->key_bytes.cap;
-	if (held > v->memory)
-		return oc_fail(err, OC_MISSING, v->name,
-		               "the index of %u texts needs %llu bytes, more than the %llu this "
-		               "step may hold: raise `memory:` or name a shorter `field:`",
-		               item + 1, (unsigned long long)held, (unsigned long long)v->memory);
+	if (held > v->memory) {
+		char what[64];
+		snprintf(what, sizeof what, "the index of %u texts needs", item + 1);
+		return oc_fail_memory(err, v->name, what, held, v->memory,
+		                      " or name a shorter `field:`");
+	}
 	return 0;
+}
+
+static uint64_t filled(const struct novelty *v)
+{
+	return oc_rouge_filled(v->index) + v->key_bytes.len +
+	       oc_rouge_count(v->index) * sizeof *v->keys;
+}
+
+/*
+ * What all rows will need if they are like those seen: `row` is the last of these, and by its
+ * number and their lengths says how much of the input has passed.
+ */
+static int foresee(struct novelty *v, const struct oc_row *row, struct oc_err *err)
+{
+	double mean = (double)v->row_bytes / (double)v->rows;
+	double passed = ((double)row->number + 1) * mean / (double)v->input_bytes;
+
+	if (!v->memory || !v->input_bytes || passed >= 1)
+		return 0;
+	double need = (double)v->before + (double)(filled(v) - v->before) / passed;
+	if (v->rows == FORESEE_FIRST)
+		oc_log(v->ctx, OC_LOG_INFO,
+		       "%s: to go by the first %u rows, the texts that stay need about %.0f MB of "
+		       "memory; %.0f MB are allowed",
+		       v->name, FORESEE_FIRST, ceil(need / 1e6), floor((double)v->memory / 1e6));
+	if (need <= (double)v->memory)
+		return 0;
+	return oc_fail_memory(err, v->name, "the texts that stay need about", (uint64_t)need,
+	                      v->memory, " or name a shorter `field:`");
 }
 
 static int add(struct novelty *v, const struct oc_words *words, struct oc_str key,
@@ -229,7 +269,9 @@ static int open_novelty(void **self, const struct oc_env *env, yyjson_val *opts,
 	v->judge_all = oc_str_is(oc_json_get_str(opts, "judge"), "all");
 	v->similar = (uint32_t)oc_json_get_int(opts, "similar", 0);
 	v->max_words = (uint32_t)oc_json_get_int(opts, "max_words", 10000);
+	v->ctx = env->ctx;
 	v->memory = env->memory;
+	v->input_bytes = env->input_bytes;
 	v->index = oc_rouge_new(v->threshold);
 	yyjson_arr_foreach(against, i, max, file)
 	{
@@ -238,6 +280,7 @@ static int open_novelty(void **self, const struct oc_env *env, yyjson_val *opts,
 			return -1;
 		}
 	}
+	v->before = filled(v);
 	*self = v;
 	return 0;
 }
@@ -282,6 +325,10 @@ static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *st
 	struct novelty *v = self;
 	const struct oc_words *words = note ? note : words_of(v, row);
 
+	v->rows++;
+	v->row_bytes += row->raw.len + 1;
+	if (v->rows >= FORESEE_FIRST && (v->rows & (v->rows - 1)) == 0 && foresee(v, row, err))
+		return -1;
 	if (v->judge_all || row->ped.origin != OC_REAL) {
 		struct oc_buf b = {0};
 		struct oc_rouge_hit hit;
@@ -369,6 +416,8 @@ const struct oc_stage_def oc_stage_novelty = {
 	       "arXiv 2212.10560, section 2.2; Lin 2004, ROUGE.",
 	.kind = OC_STAGE_ORDERED,
 	.options = options,
+	.holds = OC_HOLDS_ALL,
+	.held = "all texts that stay: about 8 bytes a token, 40 a row, 100 a distinct token",
 	.open = open_novelty,
 	.close = close_novelty,
 	.prepare = prepare,

@@ -164,6 +164,8 @@ const struct oc_stage_def oc_stage_perplexity = {
 	       "are KenLM's for the same model and words.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
+	.holds = OC_HOLDS_WITHIN,
+	.held = "the model, mapped where it is larger; one in ARPA must fit",
 	.open = open_perplexity,
 	.close = close_perplexity,
 	.row = judge,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "curate/model_fits.h"
 #include "data/row.h"
 #include "index/linear.h"
 #include "text/view.h"
@@ -65,8 +66,7 @@ static int open_quality(void **self, const struct oc_env *env, yyjson_val *opts,
 	s->min = oc_json_get_num(opts, "min", 0.5);
 	if (path.len && *path.p != '/' && env->base_dir)
 		path = oc_arena_printf(s->arena, "%s/%.*s", env->base_dir, OC_ARG(path));
-	s->model = oc_linear_read(path.p, err);
-	if (!s->model) {
+	if (oc_model_fits(path.p, 1, env, err) || !(s->model = oc_linear_read(path.p, err))) {
 		close_quality(s);
 		return -1;
 	}
@@ -140,6 +140,8 @@ const struct oc_stage_def oc_stage_quality = {
 	       "feature.",
 	.kind = OC_STAGE_ROW,
 	.options = options,
+	.holds = OC_HOLDS_ALL,
+	.held = "the model: its file",
 	.open = open_quality,
 	.close = close_quality,
 	.scratch_new = scratch_new,

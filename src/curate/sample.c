@@ -21,6 +21,8 @@
 #include "curate/measure_of.h"
 #include "pipe/spill.h"
 
+#define GROUP_BYTES 128 /* a cut, as its table grows, and a name */
+
 enum take { RANDOM, FIRST, HIGHEST, LOWEST };
 
 struct record { /* big end first: sorted by bytes */
@@ -356,6 +358,22 @@ static int check_fill(const struct sample *s, struct oc_err *err)
 	return 0;
 }
 
+/* How many groups there are must be known before their cuts are held. */
+static int groups_fit(const struct sample *s, const struct record *r, uint64_t n, uint64_t memory,
+                      struct oc_err *err)
+{
+	uint64_t groups = n > 0;
+	char what[96];
+
+	for (uint64_t i = 1; i < n; i++)
+		groups += r[i].group != r[i - 1].group;
+	if (groups * GROUP_BYTES <= memory)
+		return 0;
+	snprintf(what, sizeof what, "%llu groups need", (unsigned long long)groups);
+	return oc_fail_memory(err, s->name, what, groups * GROUP_BYTES, memory,
+	                      ", or name a member with fewer values as `by:`");
+}
+
 static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 {
 	struct sample *s = self;
@@ -369,6 +387,8 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 		goto out;
 	const struct record *r = (const void *)all.p;
 	uint64_t n = all.len / sizeof *r, from = 0;
+	if (groups_fit(s, r, n, oc_spill_memory(spill), err))
+		goto out;
 	for (uint64_t i = 1; i <= n; i++) {
 		if (i < n && r[i].group == r[from].group)
 			continue;
@@ -439,6 +459,8 @@ const struct oc_stage_def oc_stage_sample = {
 	       "Efraimidis and Spirakis 2006 (draws by weight).",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
+	.holds = OC_HOLDS_ALL,
+	.held = "about 128 bytes a group; ranks are sorted on disk",
 	.open = open_sample,
 	.close = close_sample,
 	.stream_n = 2,

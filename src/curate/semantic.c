@@ -431,6 +431,8 @@ const struct oc_stage_def oc_stage_semantic = {
 	       "et al. 2023, arXiv 2303.09540.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
+	.holds = OC_HOLDS_ALL,
+	.held = "all vectors: 4 bytes a dimension, and about 80 a row",
 	.open = open_semantic,
 	.close = close_semantic,
 	.stream_n = 3,

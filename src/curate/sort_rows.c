@@ -176,6 +176,8 @@ const struct oc_stage_def oc_stage_sort = {
 	       "curricula and best-first sets want it.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
+	.holds = OC_HOLDS_WITHIN,
+	.held = "the buffer of one sort",
 	.open = open_sort,
 	.close = close_sort,
 	.stream_n = 1,

@@ -424,6 +424,8 @@ const struct oc_stage_def oc_stage_substring = {
 	       "Source: Lee et al. 2022, arXiv 2107.06499.",
 	.kind = OC_STAGE_WHOLE,
 	.options = options,
+	.holds = OC_HOLDS_WITHIN,
+	.held = "fingerprints and spans; texts lie on disk",
 	.open = open_substring,
 	.close = close_substring,
 	.scratch_new = scratch_new,

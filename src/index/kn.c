@@ -321,7 +321,7 @@ int oc_kn_open(struct oc_kn **out, const char *path, enum oc_kn_words words, uin
 	    memcmp(h.magic, MAGIC, sizeof h.magic) == 0)
 		rc = open_model(out, fd, (uint64_t)st.st_size, &h, held, path, err);
 	else
-		rc = oc_kn_arpa_file(out, path, words, err);
+		rc = oc_kn_arpa_file(out, path, words, held, err);
 out:
 	close(fd);
 	return rc;

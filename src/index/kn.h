@@ -42,7 +42,8 @@ struct oc_kn;
 
 /*
  * A model file, or an ARPA file (plain or .gz), which is read into memory first: `words` is for
- * those. A model file of at most `held` bytes is read, else mapped. O(file), or O(1).
+ * those. A model file of at most `held` bytes is read, else mapped; an ARPA file that needs more
+ * than `held` (0 = any amount) is refused. O(file), or O(1).
  */
 int oc_kn_open(struct oc_kn **out, const char *path, enum oc_kn_words words, uint64_t held,
                struct oc_err *err);
@@ -85,7 +86,7 @@ static inline uint64_t oc_kn_key(uint64_t suffix, uint64_t first_word)
 /* An ARPA text of `len` bytes (tests, fuzzing), or of a file by oc_kn_open. */
 int oc_kn_arpa(struct oc_kn **out, const char *text, size_t len, enum oc_kn_words words,
                struct oc_err *err);
-int oc_kn_arpa_file(struct oc_kn **out, const char *path, enum oc_kn_words words,
+int oc_kn_arpa_file(struct oc_kn **out, const char *path, enum oc_kn_words words, uint64_t held,
                     struct oc_err *err);
 
 /* ---------------------------------------------------------------- querying */

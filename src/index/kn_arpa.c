@@ -239,13 +239,20 @@ static int read_grams(struct reader *r, struct oc_kn *kn, struct oc_str line)
 	return 0;
 }
 
-static int read_model(struct reader *r, uint64_t bytes, enum oc_kn_words words, struct oc_kn **out)
+static int read_model(struct reader *r, uint64_t bytes, enum oc_kn_words words, uint64_t held,
+                      struct oc_kn **out)
 {
 	struct oc_kn_shape shape = {.words = words};
 	struct oc_kn *kn = NULL;
 	struct oc_str line = {0};
 
-	if (read_header(r, bytes, &shape, &line) < 0 || oc_kn_new(&kn, NULL, &shape, r->err) < 0)
+	if (read_header(r, bytes, &shape, &line) < 0)
+		return -1;
+	if (held && oc_kn_size(&shape) > held)
+		return oc_fail_memory(r->err, r->path, "the model needs", oc_kn_size(&shape), held,
+		                      ", or write it as a model file, which is mapped (`outcross "
+		                      "train perplexity`)");
+	if (oc_kn_new(&kn, NULL, &shape, r->err) < 0)
 		return -1;
 	if (read_grams(r, kn, line) < 0 || oc_kn_finish(kn, r->err) < 0) {
 		oc_kn_close(kn);
@@ -260,10 +267,10 @@ int oc_kn_arpa(struct oc_kn **out, const char *text, size_t len, enum oc_kn_word
 {
 	struct reader r = {.rest = {text, len}, .path = "ARPA text", .err = err};
 
-	return read_model(&r, len, words, out);
+	return read_model(&r, len, words, 0, out);
 }
 
-int oc_kn_arpa_file(struct oc_kn **out, const char *path, enum oc_kn_words words,
+int oc_kn_arpa_file(struct oc_kn **out, const char *path, enum oc_kn_words words, uint64_t held,
                     struct oc_err *err)
 {
 	struct reader r = {.path = path, .err = err};
@@ -278,7 +285,7 @@ int oc_kn_arpa_file(struct oc_kn **out, const char *path, enum oc_kn_words words
 	gzbuffer(r.gz, 1 << 18);
 	r.buffer = oc_alloc(BUFFER + LINE_MAX_LEN + 1);
 	uint64_t bytes = (uint64_t)st.st_size;
-	rc = read_model(&r, gzdirect(r.gz) ? bytes : bytes * EXPANDS, words, out);
+	rc = read_model(&r, gzdirect(r.gz) ? bytes : bytes * EXPANDS, words, held, out);
 	gzclose(r.gz);
 	free(r.buffer);
 	return rc;

@@ -495,6 +495,12 @@ uint64_t oc_rouge_memory(const struct oc_rouge *r)
 	       r->touched_cap * sizeof *r->touched + oc_arena_used(r->arena);
 }
 
+uint64_t oc_rouge_filled(const struct oc_rouge *r)
+{
+	return r->token_n * (sizeof *r->tokens + 2 * sizeof *r->slots) + r->id_n * sizeof *r->ids +
+	       r->text_n * sizeof *r->texts + r->posting_bytes + oc_arena_used(r->arena);
+}
+
 uint64_t oc_rouge_lcs_runs(const struct oc_rouge *r)
 {
 	return r->lcs_runs;

@@ -62,6 +62,7 @@ int oc_rouge_save(const struct oc_rouge *r, struct oc_index_writer *w, struct oc
 int oc_rouge_load(struct oc_rouge *r, struct oc_index *ix, struct oc_err *err);
 
 uint32_t oc_rouge_count(const struct oc_rouge *r);
+uint64_t oc_rouge_filled(const struct oc_rouge *r);   /* of them, what texts fill */
 uint64_t oc_rouge_memory(const struct oc_rouge *r);   /* bytes held, about */
 uint64_t oc_rouge_lcs_runs(const struct oc_rouge *r); /* LCS computed since it was made */
 

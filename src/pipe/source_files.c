@@ -12,11 +12,13 @@
 /*
  * Of compressed files the current one is inflated a little ahead of its reader, so that both can go
  * on; the next ones, one less than there are threads, a lot ahead, as their turn may be long in
- * coming. With one thread, and where a file is too small to be worth one, nothing is read ahead.
+ * coming; all of it within a tenth of the memory allowed. With one thread, and where a file is too
+ * small to be worth one, nothing is read ahead.
  */
 #define NEAR_BYTES  ((size_t)1 << 20)
 #define FAR_BYTES   ((size_t)32 << 20)
 #define FAR_FILES   3
+#define FAR_PART    32         /* of the memory, each */
 #define SMALL_BYTES (64 << 10) /* compressed */
 
 struct opened {
@@ -31,6 +33,7 @@ struct oc_files {
 	struct opened *opened; /* (n) */
 	uint32_t n, cap, at;   /* at: index of the current file + 1 */
 	struct oc_ctx *ctx;    /* or NULL */
+	size_t near, far;      /* bytes read ahead */
 };
 
 /* -------------------------------------------------------------- which files */
@@ -104,6 +107,10 @@ struct oc_files *oc_files_open(const struct oc_env *env, yyjson_val *paths, stru
 
 	f->arena = oc_arena_new();
 	f->ctx = env->ctx;
+	f->far = env->memory && env->memory / FAR_PART < FAR_BYTES
+	                 ? (size_t)(env->memory / FAR_PART)
+	                 : FAR_BYTES;
+	f->near = f->far < NEAR_BYTES ? f->far : NEAR_BYTES;
 	if (yyjson_is_str(paths))
 		rc = add_path(f, env, oc_json_str(paths), err);
 	yyjson_arr_foreach(paths, i, max, item) if (!rc) rc =
@@ -198,7 +205,7 @@ static void look_ahead(struct oc_files *f)
 		if (!is_large(f->inputs[i].path, true))
 			continue;
 		o->file = oc_unpack_open(f->inputs[i].path, &ignored);
-		read_ahead(o, FAR_BYTES);
+		read_ahead(o, f->far);
 		if (!o->ahead)
 			leave(o);
 	}
@@ -214,13 +221,13 @@ int oc_files_next(struct oc_files *f, struct oc_err *err)
 	const char *path = f->inputs[f->at++].path;
 	bool ahead = f->ctx && f->ctx->threads > 1;
 	if (o->ahead) {
-		oc_ahead_limit(o->ahead, NEAR_BYTES);
+		oc_ahead_limit(o->ahead, f->near);
 	} else {
 		o->file = oc_unpack_open(path, err);
 		if (!o->file)
 			return -1;
 		if (ahead && is_large(path, false))
-			read_ahead(o, NEAR_BYTES);
+			read_ahead(o, f->near);
 	}
 	if (o->ahead)
 		look_ahead(f);

@@ -1,6 +1,7 @@
 /* What the sources' files were: kept after the intake, for the card and for noticing changes. */
 #include <glob.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "pipe/source.h"
@@ -49,6 +50,32 @@ int64_t oc_inputs_bytes(const struct oc_plan_source *source, const char *base_di
 	int64_t bytes = 0;
 
 	return each_file(source, base_dir ? base_dir : ".", add_bytes, &bytes) ? -1 : bytes;
+}
+
+static void add_plain(void *user, const char *path, const struct stat *st)
+{
+	static const char *const packed[] = {".gz", ".zst", ".parquet"};
+	uint64_t *sum = user;
+	size_t len = strlen(path);
+
+	for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+		size_t n = strlen(packed[i]);
+		if (len > n && strcmp(path + len - n, packed[i]) == 0)
+			*sum = UINT64_MAX;
+	}
+	if (*sum != UINT64_MAX)
+		*sum += (uint64_t)st->st_size;
+}
+
+uint64_t oc_run_input_bytes(const struct oc_run *run)
+{
+	const struct oc_plan *p = run->plan;
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < p->source_n; i++)
+		if (each_file(&p->sources[i], p->base_dir ? p->base_dir : ".", add_plain, &bytes))
+			return 0;
+	return p->generate_n || bytes == UINT64_MAX ? 0 : bytes;
 }
 
 /* The last part of the path only: a folder that was moved holds the same run. */

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -420,10 +421,33 @@ static int work_make(struct run *r, struct oc_err *err)
 	return oc_job_folder_make(&r->folder, dir, r->work, err);
 }
 
+static uint64_t memory_of(const struct run *r)
+{
+	return r->job->memory ? r->job->memory : r->ctx->memory;
+}
+
+/* Of all files together; 0 where one says nothing of the bytes in it. */
+static uint64_t input_bytes(const struct run *r)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < r->job->input_n; i++) {
+		const char *path = r->sources[i].path, *end = strrchr(path, '.');
+		struct stat st;
+		if (stat(path, &st) || !S_ISREG(st.st_mode) ||
+		    (end &&
+		     (!strcmp(end, ".gz") || !strcmp(end, ".zst") || !strcmp(end, ".parquet"))))
+			return 0;
+		bytes += (uint64_t)st.st_size;
+	}
+	return bytes;
+}
+
 static int steps_open(struct run *r, struct oc_err *err)
 {
 	const struct oc_job *job = r->job;
 	unsigned keepers = 0;
+	bool behind = false; /* a whole stage: how many rows come is not known */
 
 	for (unsigned i = 0; i < job->stage_n; i++) {
 		unsigned twins = 1;
@@ -436,7 +460,7 @@ static int steps_open(struct run *r, struct oc_err *err)
 				oc_arena_printf(r->arena, "%s%u", r->steps[i].def->name, twins).p;
 		keepers += r->steps[i].def->kind != OC_STAGE_ROW;
 	}
-	r->memory = (job->memory ? job->memory : r->ctx->memory) / (keepers ? keepers : 1);
+	r->memory = memory_of(r) / (keepers ? keepers : 1);
 	for (unsigned i = 0; i < job->stage_n; i++) {
 		struct oc_env env = {.size = sizeof env,
 		                     .ctx = r->ctx,
@@ -445,9 +469,12 @@ static int steps_open(struct run *r, struct oc_err *err)
 		                     .work_dir = r->work,
 		                     .seed = job->seed,
 		                     .memory = r->memory,
+		                     .input_bytes = behind ? 0 : input_bytes(r),
 		                     .indexing = job->index != NULL};
+		behind |= r->steps[i].def->kind == OC_STAGE_WHOLE;
 		if (r->steps[i].def->open(&r->steps[i].self, &env, r->steps[i].opts, err))
 			return oc_fail_in(err, r->steps[i].name);
+		oc_stage_memory_check(r->ctx, r->steps[i].def, r->steps[i].name, r->memory);
 		oc_stage_forecast_log(r->ctx, r->steps[i].def, r->steps[i].name, r->steps[i].opts);
 	}
 	return 0;
@@ -467,7 +494,7 @@ static int sources_open(struct run *r, struct oc_err *err)
 		                     .base_dir = ".",
 		                     .work_dir = r->work,
 		                     .seed = r->job->seed,
-		                     .memory = r->ctx->memory};
+		                     .memory = memory_of(r)};
 		streams += strcmp(s->path, "-") == 0;
 		if (streams > 1)
 			return oc_fail(err, OC_USAGE, "-", "standard input can be read only once");

@@ -95,6 +95,16 @@ void oc_stage_forecast_log(struct oc_ctx *ctx, const struct oc_stage_def *def, c
 	oc_arena_free(arena);
 }
 
+void oc_stage_memory_check(struct oc_ctx *ctx, const struct oc_stage_def *def, const char *step,
+                           uint64_t memory)
+{
+	if (def->holds == OC_HOLDS_WITHIN && memory < OC_MEMORY_LEAST)
+		oc_log(ctx, OC_LOG_WARN,
+		       "%s: %.1f MB of `memory:` are left for it; it may take up to %.0f MB, the "
+		       "least it works in",
+		       step, (double)memory / 1e6, (double)OC_MEMORY_LEAST / 1e6);
+}
+
 const char *oc_stage_facts_key(char key[OC_FACTS_KEY], const char *step)
 {
 	snprintf(key, OC_FACTS_KEY, "facts:%.280s", step);

@@ -14,6 +14,9 @@ struct oc_run;
 /* Appends {"step":..,"part":..,..facts} or, when the stage has none, nothing. 1 appended, 0 not. */
 int oc_stage_facts(const struct oc_step_run *step, struct oc_buf *out, struct oc_err *err);
 
+/* Warns where a stage that keeps to its memory is given less than it can keep to. */
+void oc_stage_memory_check(struct oc_ctx *ctx, const struct oc_stage_def *def, const char *step,
+                           uint64_t memory);
 /* The same of what a step will find and cost (oc_stage_def.forecast). */
 int oc_stage_forecast(const struct oc_stage_def *def, const char *step, yyjson_val *opts,
                       const struct oc_outlook *look, struct oc_buf *out, struct oc_err *err);

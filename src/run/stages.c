@@ -38,6 +38,14 @@ static void chain_init(struct chain *c, const struct oc_plan *plan)
 			i < plan->verify_n ? &plan->verify[i] : &plan->curate[i - plan->verify_n];
 }
 
+/* The last step of the pass that begins with step `first`. */
+static unsigned last_of(const struct chain *c, unsigned first)
+{
+	while (first < c->n && c->steps[first]->def->kind != OC_STAGE_WHOLE)
+		first++;
+	return first;
+}
+
 static int step_open(struct oc_run *run, struct chain *c, unsigned i, struct oc_err *err)
 {
 	const struct oc_plan_step *step = c->steps[i];
@@ -47,6 +55,8 @@ static int step_open(struct oc_run *run, struct chain *c, unsigned i, struct oc_
 	if (c->self[i])
 		return 0;
 	oc_run_env(run, &env, step->name);
+	if (last_of(c, 0) >= i)
+		env.input_bytes = oc_run_input_bytes(run);
 	if (step->model) {
 		if (oc_run_model(run, step->model, &model, err))
 			return oc_fail_in(err, step->where);
@@ -54,6 +64,7 @@ static int step_open(struct oc_run *run, struct chain *c, unsigned i, struct oc_
 	}
 	if (step->def->open(&c->self[i], &env, step->opts, err))
 		return oc_fail_in(err, step->where);
+	oc_stage_memory_check(run->ctx, step->def, step->name, env.memory);
 	oc_stage_forecast_log(run->ctx, step->def, step->name, step->opts);
 	return 0;
 }
@@ -116,14 +127,6 @@ static int is_to_be_made(struct oc_run *run, const struct chain *c, unsigned num
 	rc = oc_rundb_get(run->db, oc_stage_facts_key(key, c->steps[last]->name), &facts, err);
 	oc_buf_fini(&facts);
 	return rc < 0 ? -1 : !rc;
-}
-
-/* The last step of the pass that begins with step `first`. */
-static unsigned last_of(const struct chain *c, unsigned first)
-{
-	while (first < c->n && c->steps[first]->def->kind != OC_STAGE_WHOLE)
-		first++;
-	return first;
 }
 
 static int step_resolve(struct oc_run *run, const struct oc_step_run *step, bool fresh,

@@ -73,6 +73,8 @@ int oc_feed_leg(struct oc_feed *feed, struct oc_run *run, const char *dir, const
 void oc_inputs_note(struct oc_run *run, unsigned source, void *self);
 /* Sum of the sizes of a source's files, or -1 where that is not known (standard input, a pipe). */
 int64_t oc_inputs_bytes(const struct oc_plan_source *source, const char *base_dir);
+/* Of all sources together, as JSON; 0 where that is not known (compressed, generated). */
+uint64_t oc_run_input_bytes(const struct oc_run *run);
 /* Name, size and time of every input, a line each: a run whose stamp changed is another run. */
 void oc_inputs_stamp(const struct oc_plan *plan, struct oc_buf *out);
 

@@ -31,6 +31,9 @@ train n -j 1 --json >said 2>/dev/null || fail "json"
 cmp m n || fail "two trainings differ"
 python3 -c 'import json; c = json.load(open("said"))["calibration"]; assert len(c) == 11 and all(abs(x["share"] - x["estimate"]) < 0.1 for x in c), c' || fail "calibration"
 
+rc=0; "$OUTCROSS" curate data/mixed.jsonl --do 'machine_share: {model: m}' --memory 1KB -o x.jsonl -q 2>talk || rc=$?
+[ $rc -eq 7 ] && grep -q 'the model needs .* of memory' talk || fail "memory: $rc $(cat talk)"
+
 for j in 1 2 5; do
 	"$OUTCROSS" curate data/mixed.jsonl --do 'machine_share: {model: m, by: site}' -o "out$j" --json -j $j >"told$j" 2>/dev/null || fail "-j $j"
 	cmp -s data/mixed.jsonl "out$j" || fail "-j $j: rows were changed"
