@@ -166,6 +166,7 @@ struct oc_row {
 	bool test;       /* drawn for the held-out split: no stage may see it */
 	bool changed;    /* raw differs from the source's bytes */
 	uint64_t number; /* position in the leg this pass writes, from 0, in priority order */
+	uint64_t place;  /* in the leg it was read from */
 	void **notes;    /* one pointer per stage of the pass: prepare -> ordered */
 	struct oc_arena *arena; /* owner of everything above */
 	struct oc_str group; /* value of the plan's `report: {group_by}`, once it was looked up */

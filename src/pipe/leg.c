@@ -678,7 +678,7 @@ static int read_rows(const struct oc_leg *leg, const struct block *b, const stru
 		if (r.bad || r.p != r.end)
 			return damaged_row(path, i, err);
 		row->raw = (struct oc_str){p + head.meta_len, head.raw_len};
-		row->number = b->first + i;
+		row->number = row->place = b->first + i;
 		if (leg->test)
 			row->test = leg->test[row->number >> 3] >> (row->number & 7) & 1;
 	}

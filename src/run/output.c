@@ -32,50 +32,57 @@ struct output {
 	struct oc_columns *columns;
 	struct oc_measures *measures;
 	struct oc_kept *kept;
-	int format;      /* enum oc_format, or -1: as they are */
-	bool parquet;    /* files of out/data; of a trial, which is read and thrown away, never */
-	uint64_t *order; /* leg rows in the order fed: train, test, the others */
-	uint64_t end[3]; /* of each part in `order` */
-	uint64_t at;
+	int format;   /* enum oc_format, or -1: as they are */
+	bool parquet; /* files of out/data; of a trial, which is read and thrown away, never */
+	int part;     /* of the rows that are fed: train, test, the others */
+	uint64_t at;  /* in that part: place in the mix, else leg row */
 	struct oc_writer *split[2];             /* train, test */
 	struct oc_zwriter *rest[OC_UNUSED + 1]; /* by fate */
 };
 
 /* --------------------------------------------------------------------- feed */
 
-static void set_order(struct output *o)
+/* Does a row that stands for itself belong to a part: train, test, the others? */
+static bool is_of(enum oc_select_fate fate, int part)
+{
+	return part == 0   ? fate == OC_SELECT_LIVE
+	       : part == 1 ? fate == OC_SELECT_TEST
+	                   : fate > OC_SELECT_TEST;
+}
+
+/* Rows of the current part from `at` on, at most a batch of them. Returns how many, or -1. */
+static int64_t rows_next(struct output *o, uint64_t rows[OC_BATCH_ROWS], struct oc_err *err)
 {
 	const struct oc_selection *sel = o->sel;
-	uint64_t n = sel->train_n;
+	uint64_t n = 0;
 
-	o->order = oc_alloc((sel->train_n + sel->row_n) * sizeof *o->order);
-	if (n)
-		memcpy(o->order, sel->train, n * sizeof *o->order);
-	o->end[0] = n;
-	for (uint64_t i = 0; i < sel->row_n; i++)
-		if (sel->fate[i] == OC_SELECT_TEST)
-			o->order[n++] = i;
-	o->end[1] = n;
-	for (uint64_t i = 0; i < sel->row_n; i++)
-		if (sel->fate[i] > OC_SELECT_TEST)
-			o->order[n++] = i;
-	o->end[2] = n;
+	if (o->part == 0 && sel->train) {
+		n = sel->train_n - o->at < OC_BATCH_ROWS ? sel->train_n - o->at : OC_BATCH_ROWS;
+		if (oc_spill_read(sel->train, 0, o->at * sizeof *rows, rows, n * sizeof *rows, err))
+			return -1;
+		return (int64_t)n;
+	}
+	for (uint64_t i = o->at; i < sel->row_n && n < OC_BATCH_ROWS; i++)
+		if (is_of(sel->fate[i], o->part))
+			rows[n++] = i;
+	return (int64_t)n;
 }
 
 /* A batch is of one part: its rows go to one place. */
 static int feed(void *user, struct oc_batch *batch, struct oc_err *err)
 {
 	struct output *o = user;
-	uint64_t taken;
-	int part = 0;
+	uint64_t rows[OC_BATCH_ROWS], taken;
+	int64_t n;
 
-	while (part < 3 && o->at >= o->end[part])
-		part++;
-	if (part == 3)
-		return 0;
-	if (oc_leg_pick(o->leg, o->order + o->at, o->end[part] - o->at, batch, &taken, err))
+	while ((n = o->part < 3 ? rows_next(o, rows, err) : 0) == 0) {
+		if (o->part == 3 || ++o->part == 3)
+			return 0;
+		o->at = 0;
+	}
+	if (n < 0 || oc_leg_pick(o->leg, rows, (uint64_t)n, batch, &taken, err))
 		return -1;
-	o->at += taken;
+	o->at = o->part == 0 && o->sel->train ? o->at + taken : rows[taken - 1] + 1;
 	return 1;
 }
 
@@ -83,7 +90,7 @@ static int feed(void *user, struct oc_batch *batch, struct oc_err *err)
 
 static enum oc_select_fate fate_of(const struct output *o, const struct oc_row *row)
 {
-	return o->sel->fate[o->order[row->number]];
+	return o->sel->fate[row->place];
 }
 
 static int settle(struct output *o, struct oc_row *row, struct oc_err *err)
@@ -401,7 +408,6 @@ static void output_fini(struct output *o)
 	struct oc_err ignored = {0};
 
 	close_files(o, false, &ignored);
-	free(o->order);
 	oc_measures_free(o->measures);
 	oc_kept_free(o->kept);
 	oc_columns_free(o->columns);
@@ -453,7 +459,6 @@ int oc_output(struct oc_run *run, const char *dir, const struct oc_selection *se
 
 	output_init(&o, run);
 	run->tally.repeated = sel->repeated;
-	set_order(&o);
 	if (!oc_leg_open(&o.leg, dir, err) && !oc_people_open(&o.people, run->dir, err))
 		rc = output_run(&o, &pass, err);
 	output_fini(&o);

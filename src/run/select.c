@@ -287,9 +287,14 @@ static int take(struct selecting *s, struct oc_err *err)
 	struct oc_mix_item item;
 	int rc;
 
-	sel->train = oc_alloc(oc_mix_len(s->mix) * sizeof *sel->train);
+	sel->train = oc_spill_open(s->run->ctx, s->run->work, "train", 1, s->run->plan->memory / 16,
+	                           err);
+	if (!sel->train)
+		return -1;
 	while ((rc = oc_mix_next(s->mix, &item, err)) > 0) {
-		sel->train[sel->train_n++] = item.number;
+		if (oc_spill_add(sel->train, 0, &item.number, sizeof item.number, err))
+			return -1;
+		sel->train_n++;
 		sel->repeated += item.repeat > 0;
 	}
 	for (uint64_t i = 0; i < sel->row_n; i++)
@@ -300,18 +305,12 @@ static int take(struct selecting *s, struct oc_err *err)
 
 static int mix(struct selecting *s, struct oc_err *err)
 {
-	struct oc_selection *sel = s->sel;
 	struct oc_run *run = s->run;
 	struct oc_buf text = {0};
 	int rc = -1;
 
-	if (!run->plan->mix) {
-		sel->train = oc_alloc(sel->row_n * sizeof *sel->train);
-		for (uint64_t i = 0; i < sel->row_n; i++)
-			if (sel->fate[i] == OC_SELECT_LIVE)
-				sel->train[sel->train_n++] = i;
+	if (!run->plan->mix)
 		return 0;
-	}
 	if (mix_open(s, err) || each_row(s, offer, NULL, err))
 		goto out;
 	rc = oc_mix_plan(s->mix, err);
@@ -369,6 +368,6 @@ void oc_selection_free(struct oc_selection *sel)
 	if (!sel)
 		return;
 	free(sel->fate);
-	free(sel->train);
+	oc_spill_close(sel->train);
 	free(sel);
 }

@@ -20,7 +20,8 @@ struct queue;
 struct oc_selection {
 	uint8_t *fate; /* (leg rows) enum oc_select_fate */
 	uint64_t row_n;
-	uint64_t *train; /* (train_n) leg rows in the order in which they are written */
+	struct oc_spill *train; /* u64 leg rows in the order of the mix; NULL: all live ones as they
+	                           stand in the leg */
 	uint64_t train_n, repeated;
 	struct queue *queue; /* while the queue is written */
 };
