@@ -9,11 +9,14 @@
 #include "base/rng.h"
 #include "run/measures.h"
 
+static struct oc_env env = {.size = sizeof env, .work_dir = "/tmp"};
+
 static yyjson_val *facts_of(struct oc_measures *m, struct oc_arena *a)
 {
 	struct oc_err err = {0};
 	struct oc_buf b = {0};
 
+	assert_int_equal(oc_measures_end(m, &err), 0);
 	oc_measures_write(m, &b);
 	yyjson_val *v = oc_json_parse(a, oc_buf_view(&b), &err);
 	assert_non_null(v);
@@ -39,7 +42,7 @@ static struct oc_row *row_of(struct oc_batch *batch, const char *text)
 /* The number in the only bin that holds a row. */
 static double bin_start_of(const char *text)
 {
-	struct oc_measures *m = oc_measures_new(false);
+	struct oc_measures *m = oc_measures_new(false, &env);
 	struct oc_batch *batch = oc_batch_new(1);
 	struct oc_arena *a = oc_arena_new();
 	double start = -1;
@@ -90,10 +93,11 @@ static void lengths_count_words(void **state)
 
 static void founders_are_shared_evenly(void **state)
 {
-	struct oc_measures *m = oc_measures_new(false);
+	struct oc_measures *m = oc_measures_new(false, &env);
 	struct oc_batch *batch = oc_batch_new(8);
 	struct oc_arena *a = oc_arena_new();
 	struct oc_str two[] = {OC_LIT("s:0"), OC_LIT("s:1")};
+	struct oc_err err = {0};
 
 	(void)state;
 	struct oc_row *real = row_of(batch, "a"), *made = row_of(batch, "b"),
@@ -105,9 +109,9 @@ static void founders_are_shared_evenly(void **state)
 	                                 .founders = two,
 	                                 .founder_n = 2};
 	lone->ped = (struct oc_pedigree){.key = OC_LIT("g:1"), .origin = OC_SYNTHETIC, .depth = 1};
-	oc_measures_count(m, real);
-	oc_measures_count(m, made);
-	oc_measures_count(m, lone);
+	assert_int_equal(oc_measures_count(m, real, &err), 0);
+	assert_int_equal(oc_measures_count(m, made, &err), 0);
+	assert_int_equal(oc_measures_count(m, lone, &err), 0);
 	yyjson_val *facts = facts_of(m, a);
 	assert_int_equal(yyjson_get_int(oc_json_path(facts, OC_LIT("founders.distinct"))), 2);
 	assert_int_equal(yyjson_get_int(oc_json_path(facts, OC_LIT("founders.rows_without"))), 1);
@@ -118,11 +122,23 @@ static void founders_are_shared_evenly(void **state)
 	oc_measures_free(m);
 }
 
+static int ctx_make(void **state)
+{
+	*state = env.ctx = oc_ctx_new(1, 0);
+	return 0;
+}
+
+static int ctx_drop(void **state)
+{
+	oc_ctx_free(*state);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lengths_count_words),
 		cmocka_unit_test(founders_are_shared_evenly),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, ctx_make, ctx_drop);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "pipe/spill.h"
 #include "text/view.h"
 
 #define DEPTH_MAX   8  /* deeper rows share the last line */
@@ -16,11 +17,10 @@ enum group { REAL, SYNTHETIC, UNKNOWN, HELD_OUT, GROUP_N };
 
 static const char *const group_names[] = {"real", "synthetic", "unknown", "held_out"};
 
-/* A founder's share of the rows: distinct by hash, summed in row order. */
-struct founders {
-	uint64_t *hash; /* (cap) open addressing; 0 = free */
-	double *mass;
-	uint64_t n, cap;
+/* A founder's share of a row, to be sorted by founder. */
+struct share {
+	uint64_t founder; /* a hash */
+	double mass;
 };
 
 struct example {
@@ -33,7 +33,9 @@ struct oc_measures {
 	uint64_t rows[GROUP_N], tokens[GROUP_N];
 	uint64_t depth_rows[DEPTH_MAX + 1], depth_tokens[DEPTH_MAX + 1];
 	bool depth_at_least;
-	struct founders founders;
+	struct oc_env env;
+	struct oc_sort *shares; /* struct share; NULL: none yet */
+	uint64_t founders;      /* when all rows were counted */
 	double mass, squares;
 	bool unique;      /* every real row goes out once, and nothing descends from one */
 	uint64_t lone;    /* real rows counted without the table, because of that */
@@ -48,11 +50,12 @@ struct oc_measures {
 	unsigned example_n;
 };
 
-struct oc_measures *oc_measures_new(bool unique)
+struct oc_measures *oc_measures_new(bool unique, const struct oc_env *env)
 {
 	struct oc_measures *m = oc_zalloc(1, sizeof *m);
 
 	m->unique = unique;
+	m->env = *env;
 	m->arena = oc_arena_new();
 	return m;
 }
@@ -61,8 +64,7 @@ void oc_measures_free(struct oc_measures *m)
 {
 	if (!m)
 		return;
-	free(m->founders.hash);
-	free(m->founders.mass);
+	oc_sort_free(m->shares);
 	oc_arena_free(m->arena);
 	free(m);
 }
@@ -112,44 +114,52 @@ void oc_measures_row(struct oc_measures *m, struct oc_row *row)
 	                          memory_order_relaxed);
 }
 
-static void founders_grow(struct founders *f)
+static int founder_add(struct oc_measures *m, struct oc_str name, double mass, struct oc_err *err)
 {
-	struct founders old = *f;
+	struct share share = {oc_hash64(name.p, name.len, 0), mass};
 
-	f->cap = old.cap ? old.cap * 2 : 1024;
-	f->hash = oc_zalloc(f->cap, sizeof *f->hash);
-	f->mass = oc_zalloc(f->cap, sizeof *f->mass);
-	for (uint64_t i = 0; i < old.cap; i++)
-		if (old.hash[i]) {
-			uint64_t at = old.hash[i] & (f->cap - 1);
-			while (f->hash[at])
-				at = (at + 1) & (f->cap - 1);
-			f->hash[at] = old.hash[i];
-			f->mass[at] = old.mass[i];
-		}
-	free(old.hash);
-	free(old.mass);
+	if (!m->shares)
+		m->shares = oc_sort_new(m->env.ctx, m->env.work_dir, sizeof share,
+		                        sizeof share.founder, m->env.memory / 8, err);
+	return m->shares ? oc_sort_add(m->shares, &share, 1, err) : -1;
 }
 
-/* Adds to a founder's mass and keeps the sum of squares, so that no order of a table matters. */
-static void founder_add(struct oc_measures *m, struct oc_str name, double mass)
+/* All shares of a founder are known. */
+static void founder_end(struct oc_measures *m, double mass)
 {
-	struct founders *f = &m->founders;
-	uint64_t hash = oc_hash64(name.p, name.len, 0);
-
-	if (f->n * 2 >= f->cap)
-		founders_grow(f);
-	hash += !hash;
-	uint64_t at = hash & (f->cap - 1);
-	while (f->hash[at] && f->hash[at] != hash)
-		at = (at + 1) & (f->cap - 1);
-	if (!f->hash[at]) {
-		f->hash[at] = hash;
-		f->n++;
-	}
-	m->squares += (2 * f->mass[at] + mass) * mass;
-	f->mass[at] += mass;
+	m->founders++;
 	m->mass += mass;
+	m->squares += mass * mass;
+}
+
+int oc_measures_end(struct oc_measures *m, struct oc_err *err)
+{
+	struct share last = {0};
+	const void *part;
+	size_t n;
+
+	if (!m->shares)
+		return 0;
+	if (oc_sort_done(m->shares, err))
+		return -1;
+	do {
+		if (oc_sort_next(m->shares, &part, &n, err))
+			return -1;
+		const struct share *s = part;
+		for (size_t i = 0; i < n; i++) {
+			if (last.mass > 0 && s[i].founder == last.founder) {
+				last.mass += s[i].mass;
+				continue;
+			}
+			if (last.mass > 0)
+				founder_end(m, last.mass);
+			last = s[i];
+		}
+	} while (n);
+	founder_end(m, last.mass);
+	oc_sort_free(m->shares);
+	m->shares = NULL;
+	return 0;
 }
 
 static void licence_add(struct oc_measures *m, struct oc_str name)
@@ -184,34 +194,43 @@ static void example_add(struct oc_measures *m, const struct oc_row *row)
 	                                   oc_arena_str(m->arena, row->raw)};
 }
 
-void oc_measures_count(struct oc_measures *m, const struct oc_row *row)
+static int founders_count(struct oc_measures *m, const struct oc_pedigree *p, struct oc_err *err)
+{
+	if (p->origin == OC_REAL && m->unique) {
+		m->lone++;
+		return 0;
+	}
+	for (uint32_t i = 0; i < p->founder_n; i++)
+		if (founder_add(m, p->founders[i], 1.0 / p->founder_n, err))
+			return -1;
+	if (p->founder_n)
+		return 0;
+	if (p->origin == OC_REAL)
+		return founder_add(m, p->key, 1, err);
+	m->without++;
+	return 0;
+}
+
+int oc_measures_count(struct oc_measures *m, const struct oc_row *row, struct oc_err *err)
 {
 	const struct oc_pedigree *p = &row->ped;
 	uint64_t tokens = oc_tokens_about(row->raw.len);
 	enum group g = group_of(row);
 
 	if (row->fate != OC_LIVE)
-		return;
+		return 0;
 	m->rows[g]++;
 	m->tokens[g] += tokens;
 	licence_add(m, p->licence);
 	if (row->test)
-		return;
+		return 0;
 	unsigned depth = p->depth < DEPTH_MAX ? p->depth : DEPTH_MAX;
 	m->depth_rows[depth]++;
 	m->depth_tokens[depth] += tokens;
 	m->depth_at_least |= p->depth_at_least;
-	if (p->origin == OC_REAL && m->unique)
-		m->lone++;
-	else if (p->founder_n)
-		for (uint32_t i = 0; i < p->founder_n; i++)
-			founder_add(m, p->founders[i], 1.0 / p->founder_n);
-	else if (p->origin == OC_REAL)
-		founder_add(m, p->key, 1);
-	else
-		m->without++;
 	if (p->origin == OC_SYNTHETIC)
 		example_add(m, row);
+	return founders_count(m, p, err);
 }
 
 void oc_measures_write(const struct oc_measures *m, struct oc_buf *b)
@@ -232,7 +251,7 @@ void oc_measures_write(const struct oc_measures *m, struct oc_buf *b)
 			              (unsigned long long)m->depth_tokens[d]);
 			any = true;
 		}
-	unsigned long long distinct = m->founders.n + m->lone;
+	unsigned long long distinct = m->founders + m->lone;
 	oc_buf_printf(b, "],\"founders\":{\"distinct\":%llu,\"effective\":", distinct);
 	double mass = m->mass + (double)m->lone, squares = m->squares + (double)m->lone;
 	oc_buf_double(b, squares > 0 ? mass * mass / squares : 0);

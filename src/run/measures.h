@@ -9,13 +9,17 @@
 
 struct oc_measures;
 
-/* `unique`: no row is repeated and none descends from another, so founders need no table. */
-struct oc_measures *oc_measures_new(bool unique);
+/* `unique`: no row is repeated and none descends from another, so founders need not be told apart;
+ * else they are sorted, on disk where an eighth of the memory is not enough. Of `env`: ctx,
+ * work_dir, memory. */
+struct oc_measures *oc_measures_new(bool unique, const struct oc_env *env);
 void oc_measures_free(struct oc_measures *m);
 /* Any thread, once per row that goes out, before its format is changed: lengths. */
 void oc_measures_row(struct oc_measures *m, struct oc_row *row);
 /* In row order, once per row of the output pass: founders, origins, depths, examples. */
-void oc_measures_count(struct oc_measures *m, const struct oc_row *row);
+int oc_measures_count(struct oc_measures *m, const struct oc_row *row, struct oc_err *err);
+/* After the last row, before oc_measures_write. */
+int oc_measures_end(struct oc_measures *m, struct oc_err *err);
 /* A JSON object: members origin, depth, founders, lengths, licenses, tokens, examples. */
 void oc_measures_write(const struct oc_measures *m, struct oc_buf *b);
 

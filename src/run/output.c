@@ -316,7 +316,8 @@ static int count(struct output *o, struct oc_row *row, struct oc_err *err)
 	case OC_MERGED: t->merged++; break;
 	case OC_UNUSED: t->unused++; break;
 	}
-	oc_measures_count(o->measures, row);
+	if (oc_measures_count(o->measures, row, err))
+		return -1;
 	return row->fate == OC_LIVE ? oc_columns_check(o->columns, row, err) : 0;
 }
 
@@ -394,12 +395,14 @@ bool oc_run_makes_parquet(const struct oc_run *run)
 static void output_init(struct output *o, struct oc_run *run)
 {
 	struct oc_str format = oc_json_get_str(run->plan->output, "format");
+	struct oc_env env;
 
 	o->run = run;
 	o->format = format.len ? oc_format_parse(format) : -1;
 	o->parquet = oc_run_makes_parquet(run);
 	o->columns = oc_columns_new(oc_json_get(run->plan->output, "columns"));
-	o->measures = oc_measures_new(o->sources != NULL);
+	oc_run_env(run, &env, "measures");
+	o->measures = oc_measures_new(o->sources != NULL, &env);
 	o->kept = oc_stage_kept_new(run);
 }
 
@@ -429,7 +432,8 @@ static int output_run(struct output *o, struct oc_pass *pass, struct oc_err *err
 	pass->emit = emit;
 	o->steps = pass->steps;
 	o->step_n = pass->step_n;
-	if (open_files(o, err) || oc_pass_run(pass, err) || close_files(o, true, err))
+	if (open_files(o, err) || oc_pass_run(pass, err) || oc_measures_end(o->measures, err) ||
+	    close_files(o, true, err))
 		return -1;
 	if (!oc_tally_balanced(&run->tally))
 		return oc_fail(
