@@ -102,6 +102,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	const char *dir = cli->operands[0], *user = getenv("USER");
 	const char *by = oc_arg_str(cli, "by", user && user[0] ? user : "someone");
 	struct oc_review *r = NULL;
+	struct oc_recheck *checks = NULL;
+	struct oc_err unchecked = {0};
 	struct oc_review_undone last;
 	struct sitting sat;
 	char title[300];
@@ -114,6 +116,10 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		oc_review_close(r);
 		return rc;
 	}
+	if (oc_recheck_open(&checks, cli->ctx, dir, &unchecked))
+		oc_log(cli->ctx, OC_LOG_WARN, "edits will not be checked: %s: %s", unchecked.where,
+		       unchecked.msg);
+	oc_review_check_with(r, checks);
 	bool waits = oc_review_waiting(r) > 0;
 	if (!waits)
 		oc_log(cli->ctx, OC_LOG_INFO, "no row waits for people");
@@ -127,6 +133,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		rc = oc_review_screen(r, cli->ctx, title, err);
 	sat = (struct sitting){oc_review_waiting(r), oc_review_decided(r), oc_review_reopened(r)};
 	oc_review_close(r);
+	oc_recheck_close(checks);
 	return rc ? rc : after(cli, dir, &sat, err);
 }
 
@@ -155,12 +162,17 @@ const struct oc_verb oc_verb_review = {
 	       "decision is saved at once in RUN/reviews.jsonl, with the bytes before and after; "
 	       "it "
 	       "holds for those bytes only. Several people may review one run at a time.\n\n"
+	       "An edit goes through the plan's checks again that cost nothing (the row stages of "
+	       "verify and curate: math, schema, words, ...; never a request). What they refuse is "
+	       "shown at once; who insists is obeyed, and the row's pedigree says against which "
+	       "check.\n\n"
 	       "u takes back the last decision of this sitting, then the one before it, and then "
 	       "those of the same person's earlier sittings, also when a run has taken them over: "
 	       "such a row waits again when the plan is run again. Nothing leaves the log: a "
 	       "decision taken back is one more line in it.\n\n"
 	       "When standard input is no terminal, one command a line is read from it: a, x "
-	       "[reason], e JSON, s, u, q. When no row waits, only u is heard and any other line "
+	       "[reason], e JSON, E JSON (an edit whatever the checks say), s, u, q. When no row "
+	       "waits, only u is heard and any other line "
 	       "ends.\n\n"
 	       "The decisions reach the data set when the plan is run again, which --finish does.",
 	.flags = flags,

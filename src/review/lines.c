@@ -62,11 +62,13 @@ static int command(struct oc_review *r, ptrdiff_t *row, struct oc_str line, FILE
 	case 'a': kind = OC_ACCEPT; break;
 	case 'x': kind = OC_REJECT; break;
 	case 's': kind = OC_SKIP; break;
-	case 'e': kind = OC_EDIT; break;
+	case 'e':
+	case 'E': kind = OC_EDIT; break;
 	case 'q': return 2;
 	case 'u': return undo(r, row, out, err);
 	default:
-		fprintf(out, "a accept, x [reason] reject, e JSON edit, s skip, u undo, q quit\n");
+		fprintf(out, "a accept, x [reason] reject, e JSON edit, E JSON edit all the same, "
+		             "s skip, u undo, q quit\n");
 		return 0;
 	}
 	if (kind == OC_EDIT) {
@@ -75,17 +77,21 @@ static int command(struct oc_review *r, ptrdiff_t *row, struct oc_str line, FILE
 			oc_json_squeeze(&after, rest);
 		oc_arena_free(a);
 	}
-	rc = mistake.code
-	             ? -1
-	             : oc_review_decide(r, (size_t)*row, kind,
-	                                kind == OC_REJECT ? oc_review_reason_of(rest) : OC_LIT(""),
-	                                oc_buf_view(&after), ms, &mistake);
+	struct oc_str reason = kind == OC_REJECT ? oc_review_reason_of(rest) : OC_LIT("");
+	if (mistake.code)
+		rc = -1;
+	else if (line.p[0] == 'E')
+		rc = oc_review_insist(r, (size_t)*row, oc_buf_view(&after), ms, &mistake);
+	else
+		rc = oc_review_decide(r, (size_t)*row, kind, reason, oc_buf_view(&after), ms,
+		                      &mistake);
 	oc_buf_fini(&after);
 	if (!rc)
 		return 1;
 	if (mistake.code == OC_IO)
 		return oc_fail(err, OC_IO, mistake.where, "%s", mistake.msg);
-	fprintf(out, "not saved: %s\n", mistake.msg);
+	fprintf(out, "not saved: %s%s\n", mistake.msg,
+	        mistake.code == OC_GATE ? " (E instead of e saves it all the same)" : "");
 	return 0;
 }
 

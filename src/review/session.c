@@ -23,6 +23,7 @@ struct done {
 
 struct oc_review {
 	struct oc_people *people;
+	struct oc_recheck *checks; /* NULL: edits are not looked at */
 	struct oc_arena *arena;
 	struct oc_str by;
 	char path[PATH_MAX];
@@ -199,12 +200,17 @@ ptrdiff_t oc_review_next(struct oc_review *r, size_t from)
 	return -1;
 }
 
-static int check_edit(struct oc_review *r, struct oc_str after, struct oc_err *err)
+void oc_review_check_with(struct oc_review *r, struct oc_recheck *checks)
+{
+	r->checks = checks;
+}
+
+/* Is it a row at all? */
+static int check_edit(struct oc_str after, struct oc_err *err)
 {
 	struct oc_row row = {.raw = after, .arena = oc_arena_new()};
 	int rc = 0;
 
-	(void)r;
 	if (memchr(after.p, '\n', after.len))
 		rc = oc_fail(err, OC_USAGE, "edit", "a row is one line of JSON");
 	else if (oc_row_parse(&row, err))
@@ -216,16 +222,40 @@ static int check_edit(struct oc_review *r, struct oc_str after, struct oc_err *e
 	return rc;
 }
 
-int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
-                     struct oc_str reason, struct oc_str after, uint64_t ms, struct oc_err *err)
+/* What the plan's checks have against an edit, empty = nothing. */
+static int objection(struct oc_review *r, size_t i, struct oc_str after, struct oc_arena *a,
+                     struct oc_str *against, struct oc_err *err)
+{
+	struct oc_buf why = {0};
+	struct oc_str lineage = {0};
+
+	if (!r->checks)
+		return 0;
+	oc_json_member(r->lines[i].text, OC_LIT("lineage"), &lineage);
+	int rc = oc_recheck_row(r->checks, after, lineage, &why, err);
+	*against = oc_arena_str(a, oc_buf_view(&why));
+	oc_buf_fini(&why);
+	return rc < 0 ? -1 : 0;
+}
+
+static int decide(struct oc_review *r, size_t i, enum oc_decision_kind kind, struct oc_str reason,
+                  struct oc_str after, bool insist, uint64_t ms, struct oc_err *err)
 {
 	struct oc_arena *a = oc_arena_new();
+	struct oc_str against = {0};
 	struct oc_review_item item;
 	char hash[33];
 	int rc = -1;
 
-	if (oc_review_item(r, i, a, &item, err) || (kind == OC_EDIT && check_edit(r, after, err)))
+	if (oc_review_item(r, i, a, &item, err))
 		goto out;
+	if (kind == OC_EDIT && (check_edit(after, err) || objection(r, i, after, a, &against, err)))
+		goto out;
+	if (against.len && !insist) {
+		oc_fail(err, OC_GATE, "edit", "%.*s", against.len < 600 ? (int)against.len : 600,
+		        against.p);
+		goto out;
+	}
 	/* Of the bytes people see, whatever the queue says of them. */
 	oc_hash128_hex(oc_hash128(item.raw.p, item.raw.len), hash);
 	struct oc_decision event = {
@@ -236,6 +266,7 @@ int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
 		.reason = reason,
 		.before = item.raw,
 		.after = kind == OC_EDIT ? after : (struct oc_str){0},
+		.against = against,
 		.ms = ms,
 	};
 	bool had = item.decision != NULL;
@@ -250,12 +281,24 @@ int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
 	event.key = oc_arena_str(r->arena, event.key);
 	event.hash = oc_arena_str(r->arena, event.hash);
 	event.reason = oc_arena_str(r->arena, event.reason);
-	event.before = event.after = (struct oc_str){0};
+	event.before = event.after = event.against = (struct oc_str){0};
 	r->done[r->done_n++] = (struct done){i, event};
 	rc = 0;
 out:
 	oc_arena_free(a);
 	return rc;
+}
+
+int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
+                     struct oc_str reason, struct oc_str after, uint64_t ms, struct oc_err *err)
+{
+	return decide(r, i, kind, reason, after, false, ms, err);
+}
+
+int oc_review_insist(struct oc_review *r, size_t i, struct oc_str after, uint64_t ms,
+                     struct oc_err *err)
+{
+	return decide(r, i, OC_EDIT, OC_LIT(""), after, true, ms, err);
 }
 
 /* The row of the queue with this key, or -1. */

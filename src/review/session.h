@@ -10,6 +10,7 @@
 #define REVIEW_SESSION_H
 
 #include "run/people.h"
+#include "run/recheck.h"
 
 struct oc_review;
 
@@ -42,12 +43,21 @@ struct oc_str oc_review_line(const struct oc_review *r, size_t i); /* as the run
  */
 ptrdiff_t oc_review_next(struct oc_review *r, size_t from);
 
+/* Edits are looked at by these checks from now on; they stay the caller's. */
+void oc_review_check_with(struct oc_review *r, struct oc_recheck *checks);
+
 /*
  * Decides row i. `reason` may be empty; `after` is the row's new bytes, only for OC_EDIT: one JSON
- * object, else OC_USAGE and nothing is written. `ms`: how long the person looked.
+ * object, else OC_USAGE and nothing is written. `ms`: how long the person looked. An edit that the
+ * plan's own checks refuse is OC_GATE, the message says which and why, and nothing is written: the
+ * person may mend it, or insist.
  */
 int oc_review_decide(struct oc_review *r, size_t i, enum oc_decision_kind kind,
                      struct oc_str reason, struct oc_str after, uint64_t ms, struct oc_err *err);
+
+/* An edit that stands whatever the checks say. Log and pedigree name the one that refused it. */
+int oc_review_insist(struct oc_review *r, size_t i, struct oc_str after, uint64_t ms,
+                     struct oc_err *err);
 
 /* A decision that is, or was, taken back. Strings of `what` live as long as the session. */
 struct oc_review_undone {

@@ -299,6 +299,32 @@ out:
 	return rc;
 }
 
+/* Asks once more before an edit stands against the plan's own checks. */
+static int save_edit(struct screen *s, struct oc_str after, uint64_t ms, struct oc_err *err)
+{
+	struct oc_card_lines l = {.arena = oc_arena_new()};
+	int c, rc = oc_review_decide(s->r, (size_t)s->row, OC_EDIT, OC_LIT(""), after, ms, err);
+
+	if (rc && err->code == OC_GATE) {
+		oc_card_wrap(&l, oc_str(err->msg), s->width - 1);
+		oc_buf_puts(&s->b, "\033[H\033[2J\033[1mThe plan's own checks refuse this "
+		                   "edit:\033[0m\r\n\r\n");
+		for (uint32_t i = 0; i < l.n; i++)
+			oc_buf_printf(&s->b, "%.*s\r\n", OC_ARG(l.line[i]));
+		oc_buf_puts(&s->b,
+		            "\r\nSave it all the same (y/n)? The row's pedigree will say so.");
+		flush_out(s);
+		while ((c = key(s)) == 0)
+			;
+		if (c == 'y' || c == 'Y') {
+			*err = (struct oc_err){0};
+			rc = oc_review_insist(s->r, (size_t)s->row, after, ms, err);
+		}
+	}
+	oc_arena_free(l.arena);
+	return rc;
+}
+
 /* 1: decided, 0: not, with a note. */
 static int edit(struct screen *s, uint64_t ms, struct oc_err *err)
 {
@@ -317,8 +343,7 @@ static int edit(struct screen *s, uint64_t ms, struct oc_err *err)
 		goto out;
 	if (!made && yyjson_equals(item.row, oc_json_parse(a, oc_buf_view(&after), &mistake))) {
 		say(s, "nothing was changed");
-	} else if (made || oc_review_decide(s->r, (size_t)s->row, OC_EDIT, OC_LIT(""),
-	                                    oc_buf_view(&after), ms, &mistake)) {
+	} else if (made || save_edit(s, oc_buf_view(&after), ms, &mistake)) {
 		if (mistake.code == OC_IO)
 			rc = oc_fail(err, OC_IO, mistake.where, "%s", mistake.msg);
 		else

@@ -20,7 +20,8 @@ int oc_review_screen(struct oc_review *r, struct oc_ctx *ctx, const char *title,
 
 /*
  * Reads one command a line from `in` and writes rows and answers to `out`:
- * a accept, x [reason] reject, e JSON edit, s skip, u undo, q quit. Ends with its input; when no
+ * a accept, x [reason] reject, e JSON edit, E JSON edit whatever the
+ * checks say, s skip, u undo, q quit. Ends with its input; when no
  * row waits, with the first line that is no undo.
  */
 int oc_review_lines(struct oc_review *r, struct oc_ctx *ctx, FILE *in, FILE *out,

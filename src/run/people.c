@@ -120,6 +120,7 @@ static int read_line(struct oc_people *p, struct oc_str text, size_t number, str
 	e.time = member(p, line, "time");
 	e.before = member(p, line, "before");
 	e.after = member(p, line, "after");
+	e.against = member(p, line, "against");
 	add(p, &e);
 	return 0;
 }
@@ -225,8 +226,13 @@ int oc_people_apply(const struct oc_people *p, struct oc_row *row, struct oc_err
 	struct oc_buf note = {0};
 	oc_buf_puts(&note, "{\"by\":");
 	oc_buf_json(&note, d->by);
-	oc_buf_printf(&note, ",\"decision\":\"%s\",\"seq\":%llu}", oc_decision_name(d->kind),
+	oc_buf_printf(&note, ",\"decision\":\"%s\",\"seq\":%llu", oc_decision_name(d->kind),
 	              (unsigned long long)d->seq);
+	if (d->against.len) {
+		oc_buf_puts(&note, ",\"against\":");
+		oc_buf_json(&note, d->against);
+	}
+	oc_buf_putc(&note, '}');
 	row->ped.review = oc_arena_str(row->arena, oc_buf_view(&note));
 	oc_buf_fini(&note);
 	row->fate = OC_LIVE;
@@ -268,6 +274,10 @@ static void write_event(struct oc_buf *b, const struct oc_decision *e)
 	if (e->after.len) {
 		oc_buf_puts(b, ",\"after\":");
 		oc_buf_str(b, e->after);
+	}
+	if (e->against.len) {
+		oc_buf_puts(b, ",\"against\":");
+		oc_buf_json(b, e->against);
 	}
 	oc_buf_printf(b, ",\"ms\":%llu}\n", (unsigned long long)e->ms);
 }
@@ -332,8 +342,8 @@ int oc_people_append(struct oc_people *p, struct oc_decision *event, struct oc_e
 	p->valid_len += line.len;
 	p->line_n++;
 	struct oc_decision kept = *event;
-	struct oc_str *texts[] = {&kept.key,    &kept.hash,   &kept.by,
-	                          &kept.reason, &kept.before, &kept.after};
+	struct oc_str *texts[] = {&kept.key,    &kept.hash,  &kept.by,     &kept.reason,
+	                          &kept.before, &kept.after, &kept.against};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		*texts[i] = oc_arena_str(p->arena, *texts[i]);
 	add(p, &kept);

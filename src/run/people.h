@@ -5,8 +5,8 @@
  *   review-queue.jsonl   the rows that wait, written by the run: {"key","hash","step","rule",
  *                        "row","lineage","nearest":{"key","rouge_l","row"}}
  *   reviews.jsonl        a line an event: {"seq","time","key","hash","by","decision","reason",
- *                        "before","after","ms"}; decision accept | reject | edit | skip | undo
- *                        (undo: "of" = seq of the event taken back)
+ *                        "before","after","against","ms"}; decision accept | reject | edit | skip |
+ * undo (undo: "of" = seq of the event taken back)
  *
  * A decision holds for a row only while its content hash is the one people saw.
  */
@@ -24,8 +24,9 @@ struct oc_decision {
 	enum oc_decision_kind kind;
 	struct oc_str key, hash, by, reason, time;
 	struct oc_str before, after; /* the row's JSON text; `after` only for edits */
-	uint64_t ms;                 /* how long the reviewer looked */
-	uint64_t of;                 /* undo */
+	struct oc_str against; /* edits: which check refused `after`, and the person insisted */
+	uint64_t ms;           /* how long the reviewer looked */
+	uint64_t of;           /* undo */
 };
 
 struct oc_people;

@@ -101,6 +101,37 @@ rm -rf runs/sample && mv bad runs/sample
 rc=0; (echo x 1; for i in $(seq 21); do echo a; done) | "$OUTCROSS" review runs/sample --by ann --finish -q >/dev/null 2>err || rc=$?
 [ $rc -eq 1 ] && grep -q 'found 1 bad rows in a sample of 22' err || fail "gate: $rc $(cat err)"
 
+# An edit goes through the plan's checks that cost nothing; who insists stands in the pedigree.
+cat >checked.yaml <<'END'
+outcross: 1
+name: checked
+sources:
+  real: {type: jsonl, path: plus.jsonl, origin: real, collected: 2020}
+  sums: {type: jsonl, path: sums.jsonl, origin: synthetic}
+holdout: {min: 4, share: 0.1}
+verify: [{math: {answer: answer, question: question}}]
+curate: [{words: {field: question, min: 4}}, {hold: {field: answer, equals: "12"}}]
+review: undecided
+END
+for i in 5 6 7 8; do echo "{\"question\": \"What is $i + $((12 - i))?\", \"answer\": \"12\"}"; done >sums.jsonl
+for i in $(seq 20 59); do echo "{\"question\": \"What is $i + 7?\", \"answer\": \"$((i + 7))\"}"; done >plus.jsonl
+"$OUTCROSS" run checked.yaml -q >/dev/null
+[ "$("$OUTCROSS" review runs/checked --list | wc -l)" -eq 4 ] || fail "checked: four must wait"
+printf '%s\n' 'e {"question": "What is 5 + 8?", "answer": "12"}' 'e {"question": "5 + 8", "answer": "13"}' \
+	'e {"question": "What is 5 + 8?", "answer": "13"}' 'e {"question": "What is 6 + 7?", "answer": "14"}' \
+	'E {"question": "What is 6 + 7?", "answer": "14"}' q |
+	"$OUTCROSS" review runs/checked --by ann --finish -q >out 2>err || fail "checked: $(cat err)"
+[ "$(grep -c '^not saved: math/' out)" -eq 2 ] || fail "checked: math said nothing: $(grep '^not' out)"
+[ "$(grep -c '^not saved: words/' out)" -eq 1 ] || fail "checked: words said nothing: $(grep '^not' out)"
+python3 - <<'PY'
+import json
+e = [json.loads(l) for l in open("runs/checked/reviews.jsonl")]
+assert len(e) == 2 and "against" not in e[0] and e[1]["against"].startswith("math/"), e
+line = [json.loads(l) for l in open("runs/checked/out/lineage/train-00000-of-00001.jsonl")]
+line = {x["key"]: x for x in line}
+assert "against" not in line["sums:0"]["review"] and line["sums:1"]["review"]["against"].startswith("math/"), line
+PY
+
 # none: what is undecided is dropped, not kept in silence.
 plan none none '{hold: {field: answer, equals: "804"}}'
 "$OUTCROSS" run none.yaml -q >/dev/null
