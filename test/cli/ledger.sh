@@ -68,3 +68,18 @@ lost=${total#* }
 adds_up other/status.json "${total% *}" >/dev/null || fail "other: $(cat other/status.json)"
 "$OUTCROSS" run slow.yaml -q -o other --force >out 2>err || fail "other again: $(cat err)"
 adds_up other/status.json "${total% *}" >/dev/null || fail "other again: $(cat other/status.json)"
+# Two recipes: the flow gives each the rows that it made, as their keys say.
+sed 's/^  - arithmetic: .*/  - arithmetic: {name: first, model: writer, seeds: [sums], rows: 40, round: 20}\n  - arithmetic: {name: second, model: writer, seeds: [sums], rows: 70, round: 40, digits: 2}/' sums.yaml >two.yaml
+"$OUTCROSS" run two.yaml -q >out 2>err || fail "two recipes: $(cat err)"
+python3 - <<'PY'
+import collections, json, subprocess
+r = json.load(open("runs/two/report.json"))
+came = {s["name"]: s["came"] for s in r["steps"] if s["kind"] == "recipe"}
+made = collections.Counter()
+files = "out/lineage/*.jsonl rejected-*.zst held-*.zst unused-*.zst"
+text = subprocess.run(f"cd runs/two && for f in {files}; do case $f in *'*'*) ;; *.zst) zstd -dc $f ;; *) cat $f ;; esac; done", shell=True, capture_output=True, text=True, check=True).stdout
+for line in text.splitlines():
+    made[json.loads(line)["key"].split(":")[0]] += 1
+assert set(came) == {"first", "second"} and min(came.values()) > 0, came
+assert all(made[k] == n for k, n in came.items()) and sum(came.values()) == r["rows"]["made"], (came, made)
+PY
