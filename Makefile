@@ -184,4 +184,4 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 -include $(wildcard build/tidy/*/*/*.d)
--include $(LIB_OBJ:.o=.d) $(TEST_HELPERS:.o=.d) $(B)/src/cli/main.d $(TESTS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d)
+-include $(LIB_OBJ:.o=.d) $(TEST_HELPERS:.o=.d) $(B)/src/cli/main.d $(wildcard $(B)/test/programs/*.d) $(TESTS:=.d) $(BENCHES:=.d) $(FUZZERS:=.d)
