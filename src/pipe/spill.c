@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -35,12 +36,42 @@ struct oc_spill {
 	struct stream streams[];
 };
 
-struct oc_spill *oc_spill_open(struct oc_ctx *ctx, const char *dir, const char *name,
-                               unsigned stream_n, uint64_t memory, struct oc_err *err)
+static void close_all(struct oc_spill *s, bool remove)
+{
+	if (!s)
+		return;
+	for (unsigned i = 0; i < s->stream_n; i++) {
+		struct stream *t = &s->streams[i];
+		if (t->map)
+			munmap(t->map, t->map_len);
+		close(t->fd);
+		if (remove)
+			unlink(t->path);
+		free(t->path);
+		oc_buf_fini(&t->pending);
+	}
+	free(s->dir);
+	free(s);
+}
+
+/* -1: it is shorter already. */
+static int cut(struct stream *t, uint64_t len)
+{
+	struct stat st;
+
+	if (fstat(t->fd, &st) || (uint64_t)st.st_size < len || ftruncate(t->fd, (off_t)len) ||
+	    lseek(t->fd, 0, SEEK_END) < 0)
+		return -1;
+	t->written = len;
+	return 0;
+}
+
+/* len NULL: new, empty files; else the files as they are there, cut to these lengths. */
+static struct oc_spill *open_all(const char *dir, const char *name, unsigned stream_n,
+                                 uint64_t memory, const uint64_t *len, struct oc_err *err)
 {
 	struct oc_spill *s = oc_zalloc(1, sizeof *s + stream_n * sizeof *s->streams);
 
-	(void)ctx;
 	s->dir = oc_strdup(dir);
 	s->memory = memory;
 	s->buffer = (size_t)(memory / (8 * (stream_n ? stream_n : 1)));
@@ -54,15 +85,36 @@ struct oc_spill *oc_spill_open(struct oc_ctx *ctx, const char *dir, const char *
 		oc_buf_printf(&path, "%s/%s.%u.spill", dir, name, s->stream_n);
 		t->path = oc_strdup(oc_buf_cstr(&path));
 		oc_buf_fini(&path);
-		t->fd = open(t->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+		t->fd = open(t->path, O_RDWR | O_CLOEXEC | (len ? 0 : O_CREAT | O_TRUNC), 0600);
 		if (t->fd < 0) {
 			oc_fail_errno(err, t->path, "cannot create");
 			free(t->path);
-			oc_spill_close(s);
+			close_all(s, !len);
+			return NULL;
+		}
+		if (len && cut(t, len[s->stream_n])) {
+			s->stream_n++;
+			close_all(s, false);
 			return NULL;
 		}
 	}
 	return s;
+}
+
+struct oc_spill *oc_spill_open(struct oc_ctx *ctx, const char *dir, const char *name,
+                               unsigned stream_n, uint64_t memory, struct oc_err *err)
+{
+	(void)ctx;
+	return open_all(dir, name, stream_n, memory, NULL, err);
+}
+
+struct oc_spill *oc_spill_reopen(struct oc_ctx *ctx, const char *dir, const char *name,
+                                 unsigned stream_n, uint64_t memory, const uint64_t *len)
+{
+	struct oc_err ignored = {0};
+
+	(void)ctx;
+	return open_all(dir, name, stream_n, memory, len, &ignored);
 }
 
 static int stream_write(struct stream *t, const char *p, size_t len, struct oc_err *err)
@@ -108,21 +160,27 @@ int oc_spill_flush(struct oc_spill *s, struct oc_err *err)
 	return 0;
 }
 
-void oc_spill_close(struct oc_spill *s)
+int oc_spill_sync(struct oc_spill *s, uint64_t *len, struct oc_err *err)
 {
-	if (!s)
-		return;
 	for (unsigned i = 0; i < s->stream_n; i++) {
 		struct stream *t = &s->streams[i];
-		if (t->map)
-			munmap(t->map, t->map_len);
-		close(t->fd);
-		unlink(t->path);
-		free(t->path);
-		oc_buf_fini(&t->pending);
+		if (stream_flush(t, err))
+			return -1;
+		if (fdatasync(t->fd))
+			return oc_fail_errno(err, t->path, "cannot sync");
+		len[i] = t->written;
 	}
-	free(s->dir);
-	free(s);
+	return 0;
+}
+
+void oc_spill_close(struct oc_spill *s)
+{
+	close_all(s, true);
+}
+
+void oc_spill_leave(struct oc_spill *s)
+{
+	close_all(s, false);
 }
 
 int oc_spill_read(struct oc_spill *s, unsigned stream, uint64_t at, void *p, size_t len,

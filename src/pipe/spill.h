@@ -13,7 +13,16 @@ struct oc_spill *oc_spill_open(struct oc_ctx *ctx, const char *dir, const char *
 int oc_spill_add(struct oc_spill *s, unsigned stream, const void *p, size_t len,
                  struct oc_err *err);
 int oc_spill_flush(struct oc_spill *s, struct oc_err *err);
+/*
+ * Everything so far is on disk, and len[0..stream_n-1] says how long each stream is; with these the
+ * spill can be opened again, after a kill too: what came behind is cut off. oc_spill_reopen gives
+ * NULL when a file is not there or too short; that is no error.
+ */
+int oc_spill_sync(struct oc_spill *s, uint64_t *len, struct oc_err *err);
+struct oc_spill *oc_spill_reopen(struct oc_ctx *ctx, const char *dir, const char *name,
+                                 unsigned stream_n, uint64_t memory, const uint64_t *len);
 void oc_spill_close(struct oc_spill *s); /* removes the files */
+void oc_spill_leave(struct oc_spill *s); /* closes them and leaves them */
 
 /* len bytes of a stream from byte `at` on, all of which must be there. */
 int oc_spill_read(struct oc_spill *s, unsigned stream, uint64_t at, void *p, size_t len,

@@ -26,6 +26,7 @@ struct leg_pass {
 	struct oc_buf *states;     /* (step_n) of the block being written */
 	struct oc_checkpoint at;
 	uint64_t skip;            /* rows still to drop from the feed */
+	struct oc_spill *spill;   /* of the whole stage that observes, or NULL */
 	struct oc_labels *labels; /* of the rows that come from outside */
 	bool in_transaction;
 };
@@ -112,6 +113,7 @@ static int count(struct leg_pass *p, struct oc_row *row, struct oc_err *err)
 		oc_tally_reason(t, recipe_of(p->run->plan, row), OC_LIT("made"), OC_KEEP, 1);
 	oc_tally_verdicts(t, row, row->verdict_old);
 	oc_losses_count(p->run, row, p->steps, p->step_n, strcmp(p->name, "leg1") == 0);
+	p->at.written += row->fate == OC_LIVE || row->fate == OC_HELD;
 	if (row->fate == OC_REJECTED)
 		t->rejected++;
 	else if (row->fate == OC_MERGED)
@@ -125,11 +127,27 @@ static int count(struct leg_pass *p, struct oc_row *row, struct oc_err *err)
 	return 0;
 }
 
+/* How far the observed records reach: the state of the last step (stages.c takes it up). */
+static int mark_spill(struct leg_pass *p, struct oc_err *err)
+{
+	const struct oc_step_run *step = &p->steps[p->step_n - 1];
+	struct oc_buf *state = &p->states[p->step_n - 1];
+
+	state->len = 0;
+	oc_buf_reserve(state, step->def->stream_n * sizeof(uint64_t));
+	if (oc_spill_sync(p->spill, (uint64_t *)(void *)state->p, err))
+		return -1;
+	state->len = step->def->stream_n * sizeof(uint64_t);
+	return 0;
+}
+
 static int checkpoint(struct leg_pass *p, struct oc_err *err)
 {
 	if (fallen_close(p, err))
 		return -1;
 	p->at.blocks = oc_leg_blocks(p->leg);
+	if (p->spill && mark_spill(p, err))
+		return -1;
 	if (oc_rundb_block(p->run->db, p->name, &p->at, &p->run->tally, p->states, p->step_n,
 	                   err) ||
 	    oc_rundb_commit(p->run->db, err))
@@ -182,15 +200,12 @@ static int restore_step(void *user, const char *bytes, size_t len, struct oc_err
 	return step->def->restore ? step->def->restore(step->self, bytes, len, err) : 0;
 }
 
-/* Continues after the last finished block, unless a whole stage must see every row of the pass. */
+/* Continues after the last finished block; what a whole stage saw of it lies in its spill. */
 static int resume(struct leg_pass *p, struct oc_err *err)
 {
-	bool observes = p->step_n && p->steps[p->step_n - 1].role == OC_OBSERVE;
 	struct oc_tally tally = {0};
 	int rc;
 
-	if (observes)
-		return oc_rundb_forget_pass(p->run->db, p->name, err);
 	if ((rc = oc_rundb_resume(p->run->db, p->name, &p->at, &tally, err)) <= 0) {
 		oc_tally_fini(&tally);
 		return rc;
@@ -226,6 +241,8 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 		.run = run, .name = name, .feed = source, .steps = steps, .step_n = step_n};
 	int rc = -1;
 
+	if (step_n && steps[step_n - 1].role == OC_OBSERVE)
+		p.spill = steps[step_n - 1].spill;
 	p.states = oc_zalloc(step_n, sizeof *p.states);
 	p.labels = oc_labels_new();
 	run->phase = name;
@@ -238,6 +255,7 @@ int oc_run_leg_pass(struct oc_run *run, const char *name, struct oc_feed *source
 		.step_n = step_n,
 		.threads = run->ctx->threads,
 		.first_number = p.at.fed,
+		.first_kept = p.at.written,
 		.user = &p,
 		.feed = feed,
 		.parse = source->parse ? parse : NULL,

@@ -142,6 +142,39 @@ static int step_resolve(struct oc_run *run, const struct oc_step_run *step, bool
 	return oc_stage_facts_store(run, &told, 1, err);
 }
 
+static int last_state(void *user, const char *bytes, size_t len, struct oc_err *err)
+{
+	struct oc_buf *state = user;
+
+	(void)err;
+	state->len = 0;
+	oc_buf_add(state, bytes, len);
+	return 0;
+}
+
+/*
+ * The spill of the whole stage that step `step` of a pass is: as the last finished block left it,
+ * and the pass goes on behind that block; or a new one, and the pass begins anew.
+ */
+static int spill_of(struct oc_run *run, const char *name, unsigned step, unsigned stream_n,
+                    bool made, struct oc_spill **spill, struct oc_err *err)
+{
+	struct oc_buf state = {0};
+
+	if (made && oc_rundb_states(run->db, name, step, last_state, &state, err))
+		return -1;
+	if (state.len && state.len == stream_n * sizeof(uint64_t))
+		*spill = oc_spill_reopen(run->ctx, run->work, name, stream_n, run->plan->memory,
+		                         (const uint64_t *)(const void *)state.p);
+	oc_buf_fini(&state);
+	if (*spill)
+		return 0;
+	if (made && oc_rundb_forget_pass(run->db, name, err))
+		return -1;
+	*spill = oc_spill_open(run->ctx, run->work, name, stream_n, run->plan->memory, err);
+	return *spill ? 0 : -1;
+}
+
 /* A pass: APPLY of the whole stage before `first` (if any), steps first..last, where step `last` is
  * observed when it is a whole stage. */
 static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned last,
@@ -183,9 +216,7 @@ static int pass_of(struct oc_run *run, struct chain *c, unsigned first, unsigned
 			.on = c->steps[i]->on,
 		};
 		if (i == last && observes) {
-			spill = oc_spill_open(run->ctx, run->work, name, c->steps[i]->def->stream_n,
-			                      run->plan->memory, err);
-			if (!spill)
+			if (spill_of(run, name, n, c->steps[i]->def->stream_n, made, &spill, err))
 				goto out;
 			steps[n].role = OC_OBSERVE;
 			steps[n].spill = spill;
@@ -204,7 +235,10 @@ there:
 out:
 	if (feed.close)
 		feed.close(feed.user);
-	oc_spill_close(spill);
+	if (rc && made)
+		oc_spill_leave(spill);
+	else
+		oc_spill_close(spill);
 	free(steps);
 	return rc;
 }
