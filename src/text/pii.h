@@ -6,7 +6,8 @@
  * What is found must be what it looks like: an IBAN has its country's length and passes modulo 97,
  * a card has an issuer's prefix and length and passes Luhn's test, an address of IPv6 lies in space
  * that is allocated, a phone number has a form of its own (+49 30 ..., (415) 555-2671, 01 23 45 67
- * 89) or a word before it that says so ("tel", "call", a member named `phone`). What only looks
+ * 89) or a word before it that says so ("tel", "call", a member named `phone`), and takes its
+ * extension (x340, ext. 12) with it. What only looks
  * like one is passed over: version and section numbers (v1.2.3.4), decimals, dates, serial numbers,
  * ISBNs, file names (logo@2x.png), `git@host:path`.
  */

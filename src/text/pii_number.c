@@ -437,6 +437,18 @@ static size_t find_card(struct oc_pii_scan *s, size_t i, size_t run)
 		sep = c;
 		j++;
 	}
+	if (groups == 4 && n == 16 && sep && at(s, j) == sep) { /* 4 4 4 4 3 */
+		for (unsigned k = 0; k < 3; k++)
+			digit[16 + k] = (char)at(s, j + 1 + k);
+		bool three = is_digit((unsigned char)digit[16]) &&
+		             is_digit((unsigned char)digit[17]) &&
+		             is_digit((unsigned char)digit[18]);
+		if (three && is_printed(group, groups) && !goes_on(s, j + 4) &&
+		    is_issued(digit, 19) && luhn(digit, 19)) {
+			oc_pii_found(s, OC_PII_CARD, i, j + 4);
+			return j + 4;
+		}
+	}
 	if (n < 13 || !is_printed(group, groups) || goes_on(s, j) || !is_issued(digit, n) ||
 	    !luhn(digit, n))
 		return 0;
@@ -487,7 +499,8 @@ static size_t separator(const struct oc_pii_scan *s, size_t j, char *kind)
 	return is_digit(at(s, j + len)) ? len : 0;
 }
 
-static void read_number(const struct oc_pii_scan *s, size_t i, struct number *x)
+/* `single`: one group of one digit may stand within, as in +7 71234 5 67 89. */
+static void read_number(const struct oc_pii_scan *s, size_t i, bool single, struct number *x)
 {
 	*x = (struct number){0};
 	while (x->group_n < PHONE_DIGITS) {
@@ -497,8 +510,11 @@ static void read_number(const struct oc_pii_scan *s, size_t i, struct number *x)
 		if (i - from > PHONE_DIGITS - x->n || i == from)
 			return;
 		memcpy(x->digit + x->n, s->p + from, i - from);
-		if (i - from == 1 && x->group_n > 1) /* a table of digits, no number */
-			return;
+		if (i - from == 1 && x->group_n > 1 && x->sep[x->group_n - 1] != ')') {
+			if (!single) /* a table of digits, no number */
+				return;
+			single = false;
+		}
 		x->n += (unsigned)(i - from);
 		x->upto[x->group_n] = x->n;
 		x->end[x->group_n++] = i;
@@ -509,13 +525,39 @@ static void read_number(const struct oc_pii_scan *s, size_t i, struct number *x)
 	}
 }
 
-/* The last group up to which there are least..most digits and the text does not go on; -1: none. */
+/* The end of an extension of two to six digits at i, or 0: "x3402", " ext. 12". */
+static size_t extension(const struct oc_pii_scan *s, size_t i)
+{
+	static const char *const names[] = {"extension", "ext", "x"};
+	size_t j = i + (at(s, i) == ' '), from;
+
+	for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
+		size_t n = strlen(names[k]), same = 0;
+		while (same < n && lower((unsigned char)at(s, j + same)) == names[k][same])
+			same++;
+		if (same < n)
+			continue;
+		j += n;
+		j += n > 1 && (at(s, j) == '.' || at(s, j) == ':');
+		j += n > 1 && at(s, j) == ' ';
+		for (from = j; is_digit(at(s, j));)
+			j++;
+		return j - from < 2 || j - from > 6 || is_word(at(s, j)) ? 0 : j;
+	}
+	return 0;
+}
+
+/* The last group up to which there are least..most digits and the text does not go on; -1: none. A
+ * digit that stands alone is not the last. */
 static int whole_groups(const struct oc_pii_scan *s, const struct number *x, unsigned least,
                         unsigned most)
 {
-	for (unsigned k = x->group_n; k--;)
-		if (x->upto[k] >= least && x->upto[k] <= most && !is_word(at(s, x->end[k])))
+	for (unsigned k = x->group_n; k--;) {
+		bool alone = k > 1 && x->upto[k] - x->upto[k - 1] == 1;
+		if (x->upto[k] >= least && x->upto[k] <= most && !alone &&
+		    (!is_word(at(s, x->end[k])) || extension(s, x->end[k])))
 			return (int)k;
+	}
 	return -1;
 }
 
@@ -593,13 +635,34 @@ static int find_pairs(const struct number *x)
 	return x->sep[0] == '/' || (x->sep[4] == x->sep[0] && x->group_n > 5) ? -1 : 4;
 }
 
-/* 2023-01-15, 15.01.2023 */
+static unsigned group_value(const struct number *x, unsigned k)
+{
+	unsigned v = 0;
+
+	for (unsigned i = k ? x->upto[k - 1] : 0; i < x->upto[k] && v < 100000; i++)
+		v = 10 * v + (unsigned)(x->digit[i] - '0');
+	return v;
+}
+
+static bool is_year(const struct number *x, unsigned k)
+{
+	unsigned v = group_value(x, k);
+
+	return x->upto[k] - (k ? x->upto[k - 1] : 0) == 4 && v >= 1500 && v < 2100;
+}
+
+/* 2023-01-15, 15.01.2023 or (1847-1922) */
 static bool is_date(const struct number *x)
 {
-	if (x->group_n < 3)
+	if (x->group_n == 2)
+		return x->sep[0] == '-' && is_year(x, 0) && is_year(x, 1) &&
+		       group_value(x, 0) <= group_value(x, 1);
+	if (x->group_n < 3 || x->upto[1] - x->upto[0] > 2)
 		return false;
-	unsigned a = x->upto[0], b = x->upto[1] - a, c = x->upto[2] - x->upto[1];
-	return (a == 4 && b <= 2 && c <= 2) || (a <= 2 && b <= 2 && c == 4);
+	unsigned first = group_value(x, 0), middle = group_value(x, 1);
+	if (is_year(x, 0))
+		return x->upto[2] - x->upto[1] <= 2 && middle <= 12 && group_value(x, 2) <= 31;
+	return x->upto[0] <= 2 && is_year(x, 2) && first <= 31 && middle <= 31;
 }
 
 /* Without a form of its own, after a word that says it is one: 7 to 15 digits, 8 when in one run.
@@ -656,7 +719,7 @@ static size_t find_phone(struct oc_pii_scan *s, size_t i, size_t floor)
 	bool plus, open = false;
 	int k;
 
-	read_number(s, i, &x);
+	read_number(s, i, before(s, i) == '+', &x);
 	if (x.n < 7)
 		return 0;
 	if (from > floor && s->p[from - 1] == '(' && x.sep[0] == ')') {
@@ -675,10 +738,12 @@ static size_t find_phone(struct oc_pii_scan *s, size_t i, size_t floor)
 	    (from >= 7 && memcmp(s->p + from - 7, "<phone:", 7) == 0)) /* a mask of ours */
 		return 0;
 	k = plus ? find_foreign(s, &x) : find_home(s, &x, from, open);
-	if (k < 0 || goes_on(s, x.end[k]))
+	size_t end = k < 0 ? 0 : extension(s, x.end[k]);
+	if (k < 0 || (!end && goes_on(s, x.end[k])))
 		return 0;
-	oc_pii_found(s, OC_PII_PHONE, from, x.end[k]);
-	return x.end[k];
+	end = end ? end : x.end[k];
+	oc_pii_found(s, OC_PII_PHONE, from, end);
+	return end;
 }
 
 /* ------------------------------------------------------------------------ all */
