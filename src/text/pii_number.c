@@ -533,7 +533,8 @@ static size_t extension(const struct oc_pii_scan *s, size_t i)
 
 	for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
 		size_t n = strlen(names[k]), same = 0;
-		while (same < n && lower((unsigned char)at(s, j + same)) == names[k][same])
+		while (same < n &&
+		       lower((unsigned char)at(s, j + same)) == (unsigned char)names[k][same])
 			same++;
 		if (same < n)
 			continue;
