@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct oc_arena *a = oc_arena_new();
 	struct oc_kn_text text;
 	struct oc_kn_score score;
-	oc_kn_cut(a, bytes, size & 1 ? OC_KN_FOLD : OC_KN_WHITESPACE, false, &text);
+	oc_kn_cut(a, bytes, (enum oc_kn_words)(size % 3), false, &text);
 	float *each = oc_arena_alloc(a, (text.n + 1) * sizeof *each);
 	oc_kn_score(kn, &text, each, &score);
 	demand(score.tokens + score.sentences == text.n && score.unknown <= score.tokens);

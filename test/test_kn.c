@@ -369,6 +369,47 @@ static void words_are_folded(void **state)
 	oc_buf_fini(&rows);
 }
 
+/* Lines as cc_net spells them; what is between white space of those is a word. */
+static void words_as_ccnet_spells(void **state)
+{
+	static const struct {
+		const char *line, *spelt;
+	} cases[] = {
+		{"", ""},
+		{" \xE3\x80\x80 ", ""},
+		{"  In 1984, Caf\xC3\xA9 \xC3\x89LAN! ", "in 0000, cafe elan!"},
+		{"\xE2\x80\x9CIt\xE2\x80\x99s\xE2\x80\x9D \xE2\x80\x94 so\xE2\x80\xA6",
+	         "\"it's\"  -  so..."},
+		{"a\tb\x7F"
+	         "c\xC2\x85"
+	         "d",
+	         "abcd"},
+		{"\xEF\xBC\x91\xD9\xA3 \xEF\xBC\x81\xE3\x80\x82", "00 !."},
+		{"\xEF\xBC\x8E"
+	         "a\xE3\x80\x90"
+	         "b\xE3\x80\x91",
+	         ". a[b]"},
+		{"\xE4\xBB\x8A\xE5\xA4\xA9", "\xE4\xBB\x8A\xE5\xA4\xA9"},
+		{"x \xCC\x81y", "x y"},
+	};
+	struct oc_arena *a = oc_arena_new();
+	struct oc_kn_text t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct oc_str got = oc_kn_ccnet(a, oc_str(cases[i].line));
+		if (!oc_str_is(got, cases[i].spelt))
+			fail_msg("case %zu: `%.*s`", i, OC_ARG(got));
+	}
+	oc_kn_cut(a, oc_str("\xC3\x89t\xC3\xA9 99\nso\xE2\x80\x94so <unk>\n \n"), OC_KN_CCNET, true,
+	          &t);
+	assert_int_equal(t.sentence_n, 2);
+	assert_int_equal(t.n, 9); /* <s> ete 00 </s> <s> so - so </s> */
+	assert_true(oc_str_is(t.word[1], "ete") && oc_str_is(t.word[2], "00"));
+	assert_true(oc_str_is(t.word[6], "-") && t.key[5] == t.key[7]);
+	oc_arena_free(a);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -380,6 +421,7 @@ int main(void)
 		cmocka_unit_test(bad_arpa_is_refused),
 		cmocka_unit_test(bad_files_are_refused),
 		cmocka_unit_test(words_are_folded),
+		cmocka_unit_test(words_as_ccnet_spells),
 	};
 	return cmocka_run_group_tests(tests, oc_folder_up, oc_folder_down);
 }

@@ -215,6 +215,8 @@ static int train_perplexity(const struct oc_train *t, yyjson_val *opts, struct o
 
 	if (oc_str_is(oc_json_get_str(opts, "words"), "fold"))
 		c.words = OC_KN_FOLD;
+	else if (oc_str_is(oc_json_get_str(opts, "words"), "ccnet"))
+		c.words = OC_KN_CCNET;
 	e->train = t;
 	e->order = (unsigned)oc_json_get_int(opts, "order", 5);
 	e->memory = t->memory / 2; /* up to 3/8 are for words, an eighth for rows */
@@ -253,10 +255,12 @@ static const struct oc_option options[] = {
 	{.key = "words",
          .type = OC_OPT_ENUM,
          .def = "whitespace",
-         .choices = "whitespace|fold",
-         .help = "What a word is: what stands between white space, as KenLM has it, or "
-                 "lower-cased runs of letters and digits, ideographs one by one. The model file "
-                 "remembers it."},
+         .choices = "whitespace|fold|ccnet",
+         .help = "What a word is: what stands between white space, as KenLM has it; or "
+                 "lower-cased runs of letters and digits, ideographs one by one; or ccnet: "
+                 "between white space of the line as CCNet spells it, in small letters, "
+                 "without accents, digits 0, marks those of ASCII. The model file remembers "
+                 "it."},
 	{.key = "arpa",
          .type = OC_OPT_BOOL,
          .def = "false",

@@ -25,7 +25,7 @@ static const struct oc_option options[] = {
 	{.key = "words",
          .type = OC_OPT_ENUM,
          .def = "whitespace",
-         .choices = "whitespace|fold",
+         .choices = "whitespace|fold|ccnet",
          .help = "What a word of an ARPA model is; a model file knows. As in training."},
 	OC_RULES_LIMIT("min", "0", 1e300,
                        "Least perplexity: below it, text repeats itself or is "
@@ -60,7 +60,10 @@ static int open_perplexity(void **self, const struct oc_env *env, yyjson_val *op
 {
 	struct perplexity *s = oc_zalloc(1, sizeof *s);
 	struct oc_str path = oc_json_get_str(opts, "model");
-	bool fold = oc_str_is(oc_json_get_str(opts, "words"), "fold");
+	struct oc_str words = oc_json_get_str(opts, "words");
+	enum oc_kn_words kind = oc_str_is(words, "fold")    ? OC_KN_FOLD
+	                        : oc_str_is(words, "ccnet") ? OC_KN_CCNET
+	                                                    : OC_KN_WHITESPACE;
 
 	oc_rules_init(&s->rules, env, opts);
 	s->min = oc_json_get_num(opts, "min", 0);
@@ -81,8 +84,7 @@ static int open_perplexity(void **self, const struct oc_env *env, yyjson_val *op
 	path = path.len && path.p[0] != '/' && env->base_dir
 	               ? oc_arena_printf(s->rules.arena, "%s/%.*s", env->base_dir, OC_ARG(path))
 	               : oc_arena_str(s->rules.arena, path);
-	if (oc_kn_open(&s->kn, path.p, fold ? OC_KN_FOLD : OC_KN_WHITESPACE, env->memory, err) <
-	    0) {
+	if (oc_kn_open(&s->kn, path.p, kind, env->memory, err) < 0) {
 		oc_fail_in(err, env->name);
 		goto fail;
 	}
@@ -155,7 +157,9 @@ const struct oc_stage_def oc_stage_perplexity = {
 	       "limits rows are scored only: --verdicts has the numbers, with log10 p, "
 	       "tokens and unknown words, to choose limits from. A row without a word is "
 	       "dropped as `empty` where there is a limit. CCNet kept three buckets, cut at "
-	       "the 30th and 60th percentile of a language's text.\n\n"
+	       "the 30th and 60th percentile of a language's text; `words: ccnet` in training "
+	       "spells lines as it does, but it cuts them into SentencePiece's pieces then, and "
+	       "its numbers are by those.\n\n"
 	       "The model must be of text like what is wanted, cut into words in the same "
 	       "way; `outcross train perplexity FILE... -o MODEL` makes one. Example: "
 	       "`{model: wiki.kn, max: 1200}` drops a row of shuffled words.\n\n"

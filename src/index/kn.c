@@ -242,7 +242,7 @@ static int check_header(const struct header *h, uint64_t bytes, const char *path
 	if (h->order_mark != 0x01020304)
 		return oc_fail(err, OC_INPUT, path,
 		               "the model is of a machine with another byte order: train it here");
-	if (h->version == 0 || h->order < 1 || h->order > OC_KN_ORDER_MAX || h->words > OC_KN_FOLD)
+	if (h->version == 0 || h->order < 1 || h->order > OC_KN_ORDER_MAX || h->words > OC_KN_CCNET)
 		return oc_fail(err, OC_INPUT, path, "the model file is damaged (header)");
 	*shape = (struct oc_kn_shape){.order = h->order, .words = (enum oc_kn_words)h->words};
 	memcpy(shape->count, h->count, sizeof h->count);

@@ -25,7 +25,8 @@
 /* What a word is. It stands in the model file: a text must be cut as the training text was. */
 enum oc_kn_words {
 	OC_KN_WHITESPACE, /* between space, tab, CR and NUL, as KenLM cuts a line */
-	OC_KN_FOLD        /* lower-cased runs of letters and digits (text/view.h) */
+	OC_KN_FOLD,       /* lower-cased runs of letters and digits (text/view.h) */
+	OC_KN_CCNET       /* as OC_KN_WHITESPACE, of lines that oc_kn_ccnet spells */
 };
 
 #define OC_KN_UNK "<unk>" /* any word that is not in the vocabulary */
@@ -104,6 +105,14 @@ struct oc_kn_text {
 
 void oc_kn_cut(struct oc_arena *a, struct oc_str text, enum oc_kn_words words, bool with_words,
                struct oc_kn_text *out);
+
+/*
+ * A line as cc_net spells it before its tokenizer (text_normalizer.py, `normalize`; Wenzek et al.
+ * 2020, section 3): trimmed, lower-cased, without accents (NFD without category Mn), each digit of
+ * any script 0, wide and typographic marks those of ASCII, control characters (a tab, too) gone. In
+ * the arena; O(bytes). What is not UTF-8 is only lower-cased.
+ */
+struct oc_str oc_kn_ccnet(struct oc_arena *a, struct oc_str line);
 
 struct oc_kn_score {
 	double log10;    /* sum over all tokens */
