@@ -21,7 +21,7 @@ using Lines = std::vector<std::pair<std::string, std::string>>;
 static std::string one_name(std::string s)
 {
 	s = s.substr(0, s.find_first_of("-_"));
-	return s == "nb" || s == "nn" ? "no" : s == "in" ? "id" : s;
+	return s == "nb" || s == "nn" ? "no" : s == "in" ? "id" : s == "iw" ? "he" : s == "fil" ? "tl" : s;
 }
 
 template <class F> static void judge(const char *name, const Lines &lines, F detect)
