@@ -13,6 +13,7 @@ done
 here=$PWD tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp"
+mkdir man
 for l in cs da de el es fi fr hu id it ja mk nb nl pl pt-br ro ru sr sv tr uk vi zh; do
 	apt-get download -qq "manpages-$l" 2>/dev/null || { echo "skipped: manpages-$l cannot be had"; exit 0; }
 	dpkg-deb -x manpages-"$l"_*.deb "man/$l"
