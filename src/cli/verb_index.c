@@ -104,7 +104,8 @@ const struct oc_verb oc_verb_index = {
 	       "are held against the indexed ones as if these came first. An index made with "
 	       "other options is refused.\n\n"
 	       "An index grows by being named when the next one is built: `outcross index build "
-	       "new.jsonl --for 'novelty: {against: [old.index]}' -o both.index` holds both. "
+	       "new.jsonl --for 'novelty: {against: [old.index]}' -o both.index` holds both "
+	       "(one of semantic does not grow: name several). "
 	       "Stages that keep an index have the option `against` and say so in their help.",
 	.flags = flags,
 	.operand_min = 1,

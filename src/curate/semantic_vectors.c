@@ -26,6 +26,8 @@ static uint64_t need(const struct oc_semantic *s, uint32_t dim)
 	uint64_t k = oc_semantic_buckets(s), sample = k * 64 < s->n ? k * 64 : s->n;
 	uint64_t vectors = oc_vecs_bytes(s->n + k, dim);
 	uint64_t each = sizeof(struct oc_semantic_entry) + 16 + 1 + 4 * (uint64_t)s->probes + 8 + 8;
+
+	each += sizeof(struct oc_semantic_hit) + (s->old_n ? 8 : 0);
 	uint64_t tables = s->from == OC_FROM_WORDS ? (uint64_t)OC_TFIDF_N * 8 : 0;
 
 	return vectors == UINT64_MAX
@@ -63,6 +65,7 @@ static int make_room(struct oc_semantic *s, uint32_t dim, struct oc_err *err)
 
 struct projection {
 	struct oc_semantic *s;
+	const float *weight;
 	struct oc_rng rng;
 };
 
@@ -75,16 +78,25 @@ static void project(void *user, uint64_t item, unsigned worker)
 	(void)worker;
 	for (uint64_t i = item * CHUNK; i < end && !oc_cancelled(s->ctx); i++) {
 		float *v = oc_vec(&s->vecs, i);
+		memset(v, 0, s->vecs.width * sizeof *v);
 		oc_tfidf_project(&s->vecs, (const void *)(s->payload.p + s->payload_at[i]),
 		                 (uint32_t)(s->entries[i].payload_len / sizeof(struct oc_term)),
-		                 s->weight, &p->rng, v);
+		                 p->weight, &p->rng, v);
 		s->has[i] = oc_vec_normalise(v, s->vecs.width);
 	}
 }
 
+void oc_semantic_project(struct oc_semantic *s, struct oc_pool *pool, const float *weight,
+                         uint64_t seed)
+{
+	struct projection p = {.s = s, .weight = weight};
+
+	oc_rng_init(&p.rng, seed, "semantic/projection");
+	oc_pool_for(pool, (s->n + CHUNK - 1) / CHUNK, project, &p);
+}
+
 static int make_tfidf(struct oc_semantic *s, struct oc_pool *pool, struct oc_err *err)
 {
-	struct projection p = {.s = s};
 	const struct oc_term *terms = (const void *)s->payload.p;
 
 	if (make_room(s, s->dim, err))
@@ -95,8 +107,7 @@ static int make_tfidf(struct oc_semantic *s, struct oc_pool *pool, struct oc_err
 	s->weight = oc_alloc(OC_TFIDF_N * sizeof *s->weight);
 	oc_tfidf_weights(df, s->n, s->weight);
 	free(df);
-	oc_rng_init(&p.rng, s->seed, "semantic/projection");
-	oc_pool_for(pool, (s->n + CHUNK - 1) / CHUNK, project, &p);
+	oc_semantic_project(s, pool, s->weight, s->seed);
 	return 0;
 }
 

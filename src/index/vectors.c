@@ -52,6 +52,13 @@ bool oc_vecs_init(struct oc_vecs *s, uint64_t n, uint32_t dim)
 	return true;
 }
 
+void oc_vecs_view(struct oc_vecs *s, const void *rows, uint64_t n, uint32_t dim)
+{
+	*s = (struct oc_vecs){
+		.v = (float *)(uintptr_t)rows, .n = n, .dim = dim, .width = padded(dim)};
+	s->kernel = has(OC_VEC_AVX2) ? OC_VEC_AVX2 : OC_VEC_PLAIN;
+}
+
 void oc_vecs_fini(struct oc_vecs *s)
 {
 	free(s->v);

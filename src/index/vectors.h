@@ -25,6 +25,9 @@ struct oc_vecs {
 
 /* Zeros; the best kernel of this processor. False: not that much memory. */
 bool oc_vecs_init(struct oc_vecs *s, uint64_t n, uint32_t dim);
+/* The same over n padded rows that lie somewhere already, at a multiple of 64; not to be written to
+ * and not to be given to oc_vecs_fini. */
+void oc_vecs_view(struct oc_vecs *s, const void *rows, uint64_t n, uint32_t dim);
 void oc_vecs_fini(struct oc_vecs *s);
 /* For tests and comparisons. False, and no change, when the processor lacks it. */
 bool oc_vecs_use(struct oc_vecs *s, enum oc_vec_kernel kernel);

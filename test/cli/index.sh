@@ -113,7 +113,7 @@ printf 'X' | dd of=b.index bs=1 seek=$(($(wc -c <b.index) / 4)) conv=notrunc 2>d
 grep -q 'damaged' err || fail "does not say that it is damaged: $(cat err)"
 
 "$OUTCROSS" index build old.jsonl --for words -o w.index 2>err && fail "words keeps no index"
-grep -q 'keeps no index; these do: copies, decontaminate, exact, near_dup, novelty, substring$' err || fail "$(cat err)"
+grep -q 'keeps no index; these do: copies, decontaminate, exact, near_dup, novelty, semantic, substring$' err || fail "$(cat err)"
 [ ! -e w.index ] || fail "an index of words appeared"
 "$OUTCROSS" index build old.jsonl --for novelty 2>err && fail "no -o"
 "$OUTCROSS" index shrink old.jsonl --for novelty -o x 2>err && fail "index shrink"
