@@ -155,7 +155,7 @@ struct oc_leg *oc_leg_of(const char *dir, const char *source, const char *const 
 		/* marks for the tests */
 		row->test = oc_json_get_bool(v, "held_out", false);
 		out.len = 0;
-		if (oc_leg_encode(b, &out, &err) || oc_leg_add(w, &out, &err) < 0)
+		if (oc_leg_encode(b, false, &out, &err) || oc_leg_add(w, &out, &err) < 0)
 			break;
 	}
 	if (!w || oc_leg_finish(w, &err) || oc_leg_open(&leg, dir, &err))

@@ -83,8 +83,9 @@ static void fill(struct oc_row *row, uint64_t i, size_t raw_max)
 	p->review = text(a, h >> 13, 5);
 	p->extra = text(a, h >> 14, 5);
 	for (uint64_t v = 0; v < h % 3; v++) {
-		struct oc_verdict *verdict = oc_row_verdict(row, "stage", v ? "a" : "rule",
-		                                            (enum oc_result)(h % 5), text(a, h, 9));
+		struct oc_verdict *verdict =
+			oc_row_verdict(row, "stage", v ? "a" : "rule",
+		                       (enum oc_result)((h + v) % 5), text(a, h, 9));
 		verdict->has_score = h & 16;
 		verdict->score = (double)h / 3;
 		verdict->threshold = verdict->has_score ? -0.0 : 0;
@@ -147,7 +148,7 @@ static void write_rows(struct oc_leg_writer *w, uint64_t first, uint64_t n, size
 			row->fate = i % 2 ? OC_REJECTED : OC_MERGED;
 		if (b->row_n == 100 || i + 1 == first + n) {
 			out.len = 0;
-			assert_int_equal(oc_leg_encode(b, &out, &err), 0);
+			assert_int_equal(oc_leg_encode(b, false, &out, &err), 0);
 			assert_true(oc_leg_add(w, &out, &err) >= 0);
 			oc_batch_reset(b);
 		}
@@ -317,6 +318,40 @@ static void a_missing_block_is_not_the_end(void **state)
 	assert_non_null(strstr(err.where, "000000.leg"));
 }
 
+/* Settled, a leg holds the verdicts of oc_verdicts_settle: in order, those that keep left out. */
+static void settled(void **state)
+{
+	struct oc_err err = {0};
+	struct oc_batch *b = oc_batch_new(200), *back = oc_batch_new(200);
+	struct oc_buf out = {0};
+	struct oc_leg *leg;
+
+	(void)state;
+	for (uint64_t i = 0; i < 200; i++)
+		fill(oc_batch_add(b), i, 100);
+	assert_int_equal(oc_leg_encode(b, true, &out, &err), 0);
+	struct oc_leg_writer *w = oc_leg_create(dir, 0, &err);
+	assert_true(oc_leg_add(w, &out, &err) >= 0);
+	assert_int_equal(oc_leg_finish(w, &err), 0);
+	assert_int_equal(oc_leg_open(&leg, dir, &err), 0);
+	assert_int_equal(oc_leg_read(leg, 0, back, &err), 0);
+	uint32_t gone = 0, at = 0;
+	for (uint32_t i = 0; i < b->row_n; i++) {
+		if (b->rows[i].fate != OC_LIVE && b->rows[i].fate != OC_HELD)
+			continue;
+		assert_true(at < back->row_n);
+		oc_verdicts_settle(&b->rows[i]);
+		gone += b->rows[i].verdict_parked;
+		same_row(&b->rows[i], &back->rows[at++]);
+	}
+	assert_int_equal(at, back->row_n);
+	assert_true(gone > 20);
+	oc_leg_close(leg);
+	oc_buf_fini(&out);
+	oc_batch_free(b);
+	oc_batch_free(back);
+}
+
 /* A full disk, played by the limit on file size. */
 static void full_disk(void **state)
 {
@@ -329,7 +364,7 @@ static void full_disk(void **state)
 	(void)state;
 	for (uint64_t i = 0; i < 100; i++)
 		fill(oc_batch_add(b), i, 2000);
-	assert_int_equal(oc_leg_encode(b, &out, &err), 0);
+	assert_int_equal(oc_leg_encode(b, false, &out, &err), 0);
 	getrlimit(RLIMIT_FSIZE, &old);
 	tight.rlim_max = old.rlim_max;
 	struct oc_leg_writer *w = oc_leg_create(dir, 0, &err);
@@ -397,6 +432,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(empty_leg, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(damage_is_named, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(a_missing_block_is_not_the_end, make_dir, drop_dir),
+		cmocka_unit_test_setup_teardown(settled, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(full_disk, make_dir, drop_dir),
 		cmocka_unit_test_setup_teardown(spills, make_dir, drop_dir),
 	};

@@ -425,7 +425,7 @@ static int emit(void *user, struct oc_batch *batch, struct oc_buf *encoded, stru
 	assert_int_equal(batch->seq, s->batches);
 	if (s->leg) {
 		struct oc_buf b = {0};
-		assert_int_equal(oc_leg_encode(batch, &b, err), 0);
+		assert_int_equal(oc_leg_encode(batch, false, &b, err), 0);
 		assert_true(oc_leg_add(s->leg, &b, err) >= 0);
 		oc_buf_fini(&b);
 	}

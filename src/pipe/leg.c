@@ -54,9 +54,10 @@ static void put_strs(struct oc_buf *b, const struct oc_str *s, uint32_t n)
 		put_str(b, s[i]);
 }
 
-static void put_meta(struct oc_buf *b, const struct oc_row *row)
+static void put_meta(struct oc_buf *b, const struct oc_row *row, bool settled)
 {
 	const struct oc_pedigree *p = &row->ped;
+	uint32_t n = 0;
 
 	put_u(b, (row->test ? 1u : 0u) | (row->changed ? 2u : 0u) | (p->depth_at_least ? 4u : 0u) |
 	                 (row->fate == OC_HELD ? 8u : 0u) | (uint64_t)p->origin << 4);
@@ -79,9 +80,13 @@ static void put_meta(struct oc_buf *b, const struct oc_row *row)
 	put_str(b, p->edits);
 	put_str(b, p->review);
 	put_str(b, p->extra);
-	put_u(b, row->verdict_n);
-	for (uint32_t i = 0; i < row->verdict_n; i++) {
+	for (uint32_t i = 0; i < row->verdict_n; i++)
+		n += !settled || row->verdicts[i].result != OC_KEEP;
+	put_u(b, n);
+	for (uint32_t i = 0; n && i < row->verdict_n; i++) {
 		const struct oc_verdict *v = &row->verdicts[i];
+		if (settled && v->result == OC_KEEP)
+			continue;
 		put_str(b, v->stage);
 		put_str(b, v->rule);
 		put_u(b, (uint64_t)v->result << 1 | v->has_score);
@@ -210,7 +215,8 @@ static void get_meta(struct reader *r, struct oc_row *row)
 	}
 }
 
-int oc_leg_encode(const struct oc_batch *batch, struct oc_buf *out, struct oc_err *err)
+int oc_leg_encode(const struct oc_batch *batch, bool settled, struct oc_buf *out,
+                  struct oc_err *err)
 {
 	for (uint32_t i = 0; i < batch->row_n; i++) {
 		const struct oc_row *row = &batch->rows[i];
@@ -219,7 +225,7 @@ int oc_leg_encode(const struct oc_batch *batch, struct oc_buf *out, struct oc_er
 		size_t at = out->len;
 		struct record head = {0};
 		oc_buf_add(out, &head, sizeof head);
-		put_meta(out, row);
+		put_meta(out, row, settled);
 		size_t meta_len = out->len - at - sizeof head;
 		if (meta_len > UINT32_MAX || row->raw.len > UINT32_MAX)
 			return oc_fail(err, OC_INPUT, NULL, "row %.*s is larger than 4 GiB",

@@ -23,8 +23,9 @@ struct oc_leg_writer;
 /* `blocks` finished blocks are kept (resume); later ones in the folder are removed. */
 struct oc_leg_writer *oc_leg_create(const char *dir, uint32_t blocks, struct oc_err *err);
 /* Pure: appends the rows that go on (live and held ones, test rows too; fate and test are kept) to
- * `out`, as pass.encode does. */
-int oc_leg_encode(const struct oc_batch *batch, struct oc_buf *out, struct oc_err *err);
+ * `out`, as pass.encode does. settled: without the verdicts that keep, as oc_verdicts_settle. */
+int oc_leg_encode(const struct oc_batch *batch, bool settled, struct oc_buf *out,
+                  struct oc_err *err);
 /* Appends encoded rows. Returns 1 when a block was finished with them, else 0. */
 int oc_leg_add(struct oc_leg_writer *w, const struct oc_buf *encoded, struct oc_err *err);
 int oc_leg_finish(struct oc_leg_writer *w, struct oc_err *err); /* last block; then close */

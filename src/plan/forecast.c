@@ -27,7 +27,7 @@ static int lay(struct oc_leg_writer *w, const struct oc_plan_source *s, unsigned
 		    (s->def->parse ? s->def->parse(self, row, err) : oc_row_parse(row, err)) < 0)
 			goto out;
 	}
-	if (oc_leg_encode(batch, &encoded, err) < 0 || oc_leg_add(w, &encoded, err) < 0)
+	if (oc_leg_encode(batch, false, &encoded, err) < 0 || oc_leg_add(w, &encoded, err) < 0)
 		goto out;
 	rc = 0;
 out:

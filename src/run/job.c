@@ -119,10 +119,12 @@ static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, 
 {
 	const struct run *r = user;
 	const struct oc_job *job = r->job;
+	/* a rule's score at every row is more than many a row: kept for those who write it */
+	bool settled = !job->rejected && !job->verdicts;
 	struct parts n = {0};
 
 	oc_buf_add(out, &n, sizeof n);
-	if (r->into && oc_leg_encode(batch, out, err))
+	if (r->into && oc_leg_encode(batch, settled, out, err))
 		return -1;
 	for (uint32_t i = 0; !r->into && !job->index && i < batch->row_n; i++)
 		if (batch->rows[i].fate == OC_LIVE) {

@@ -85,7 +85,7 @@ static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, 
 
 	(void)user;
 	oc_buf_add(out, &len, sizeof len);
-	if (oc_leg_encode(batch, out, err))
+	if (oc_leg_encode(batch, false, out, err))
 		return -1;
 	len = out->len - sizeof len;
 	memcpy(out->p, &len, sizeof len);
