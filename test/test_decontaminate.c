@@ -559,6 +559,36 @@ static void a_benchmark_without_the_fields_is_refused(void **state)
 	oc_driven_close(&d);
 }
 
+/* A run that goes on counts what it had found, and only in the items in which it found it. */
+static void going_on_needs_the_same_items(void **state)
+{
+	(void)state;
+	static const char a[] = "one two three four five six\nseven eight nine ten eleven\n",
+			  b[] = "seven eight nine ten eleven\n";
+	static const char row[] = "{\"text\":\"and one two three four five six\"}";
+	struct oc_driven first, again, other;
+	struct oc_err err = {0};
+	struct oc_buf want = {0}, got = {0};
+
+	open_over(&first, "near: 9", oc_str(a), ".txt");
+	says(&first, row, "rejected contaminated");
+	assert_int_equal(first.def->facts(first.self, &want, &err), 0);
+	open_over(&again, "near: 9", oc_str(a), ".txt");
+	assert_int_equal(again.def->restore(again.self, first.state.p, first.state.len, &err), 0);
+	open_over(&other, "near: 9", oc_str(b), ".txt");
+	assert_int_equal(other.def->restore(other.self, first.state.p, first.state.len, &err), -1);
+	assert_non_null(strstr(err.msg, "not those with which this run began"));
+	err = (struct oc_err){0};
+	assert_int_equal(again.def->facts(again.self, &got, &err), 0);
+	assert_non_null(strstr(oc_buf_cstr(&got), "1 rows hold words of 1 of the benchmarks' 2"));
+	assert_int_equal(got.len, want.len); /* the files' names differ, their length does not */
+	oc_buf_fini(&want);
+	oc_buf_fini(&got);
+	oc_driven_close(&first);
+	oc_driven_close(&again);
+	oc_driven_close(&other);
+}
+
 /* Excerpts begin and end between words, and hold the hit's beginning. */
 static void excerpts_are_cut_between_words(void **state)
 {
@@ -705,6 +735,7 @@ int main(void)
 		cmocka_unit_test(an_index_stands_for_its_files),
 		cmocka_unit_test(an_index_that_does_not_fit_is_refused),
 		cmocka_unit_test(a_benchmark_without_the_fields_is_refused),
+		cmocka_unit_test(going_on_needs_the_same_items),
 		cmocka_unit_test(excerpts_are_cut_between_words),
 		cmocka_unit_test(the_rules_of_others),
 		cmocka_unit_test(overlap_is_difflibs),

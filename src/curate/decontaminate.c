@@ -430,15 +430,20 @@ static int would_reject(void *self, void *scratch, struct oc_row *row, struct oc
 }
 
 /* The rows of an ordered stage are counted as they come: their numbers may be those of the feed. */
-static void count(struct decontaminate *s, const char *record, size_t len)
+static int count(struct decontaminate *s, const char *record, size_t len, struct oc_err *err)
 {
 	const char *p = record;
 	struct oc_leak_seen seen;
 
 	while (oc_leak_row_read(&p, record + len, &s->room, &seen)) {
+		if (seen.row.print != s->index.print)
+			return oc_fail(err, OC_INPUT, s->name,
+			               "the items under `against` are not those with which this "
+			               "run began: put the files back, or begin a new run");
 		seen.row.number = s->tally.row_n;
 		oc_leak_tally_add(&s->tally, &s->index, &seen);
 	}
+	return 0;
 }
 
 /* An index is made: the row is an item of a benchmark. */
@@ -460,16 +465,15 @@ static int ordered(void *self, struct oc_row *row, void *note, struct oc_buf *st
 		return add_item(s, row, err);
 	if (!n)
 		return 0;
-	oc_leak_row_write(state, row, oc_view_text(row, s->field), n->hits, n->hit_n);
-	count(s, state->p + before, state->len - before);
+	oc_leak_row_write(state, &s->index, row, oc_view_text(row, s->field), n->hits, n->hit_n);
+	if (count(s, state->p + before, state->len - before, err))
+		return -1;
 	return decide(s, row, n, err);
 }
 
 static int restore(void *self, const char *state, size_t len, struct oc_err *err)
 {
-	(void)err;
-	count(self, state, len);
-	return 0;
+	return count(self, state, len, err);
 }
 
 static int facts(void *self, struct oc_buf *out, struct oc_err *err)
@@ -497,7 +501,7 @@ static int observe(void *self, void *scratch, struct oc_row *row, struct oc_buf 
 	struct oc_str text = oc_view_text(row, s->field);
 	uint32_t n = look(s, t, row, text);
 	if (n)
-		oc_leak_row_write(&out[0], row, text, (const void *)t->hits.p, n);
+		oc_leak_row_write(&out[0], &s->index, row, text, (const void *)t->hits.p, n);
 	return 0;
 }
 

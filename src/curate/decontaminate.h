@@ -90,6 +90,7 @@ struct oc_leak_index {
 	uint32_t name_n;
 	struct oc_leak_item *items;
 	uint32_t item_n, item_cap;
+	uint32_t print; /* other items, or in another order: another number */
 	struct oc_leak_gram *grams;
 	uint32_t gram_n, gram_cap;
 	uint32_t *slots; /* (slot_n), a power of two: index of a chain's first gram + 1 */
@@ -145,14 +146,15 @@ struct oc_leak_row {
 	uint64_t number;
 	uint32_t hit_n, key_len, excerpt_len;
 	uint32_t excerpt_from; /* first byte of the text that is in the excerpt */
+	uint32_t print;        /* of the index whose items the hits name */
 } __attribute__((packed));
 
 /* About `len` bytes of the text that begin a little before byte `around`, cut between words; where
  * no white space is near, between code points. */
 struct oc_str oc_leak_excerpt(struct oc_str text, size_t around, size_t len);
 /* Appends a row's record. The excerpt is what stands around the longest hit. */
-void oc_leak_row_write(struct oc_buf *out, const struct oc_row *row, struct oc_str text,
-                       const struct oc_leak_hit *hits, uint32_t hit_n);
+void oc_leak_row_write(struct oc_buf *out, const struct oc_leak_index *x, const struct oc_row *row,
+                       struct oc_str text, const struct oc_leak_hit *hits, uint32_t hit_n);
 /* The record at *p, which is moved behind it; false at the end, or when it is cut off. */
 struct oc_leak_seen {
 	struct oc_leak_row row;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/hash.h"
 #include "curate/decontaminate.h"
 #include "index/disk.h"
 #include "pipe/against.h"
@@ -45,6 +46,7 @@ static int add_item(struct oc_leak_index *x, const struct oc_leak_item *it, stru
 		x->items = oc_realloc(x->items, x->item_cap * sizeof *x->items);
 	}
 	x->items[x->item_n++] = *it;
+	x->print = (uint32_t)oc_hash64(it->word, it->word_n * sizeof *it->word, x->print);
 	if (!x->opts.building)
 		oc_leak_grams_add(x, x->item_n - 1);
 	return check_memory(x, err);
@@ -256,6 +258,10 @@ int oc_leak_index_save(struct oc_leak_index *x, const char *path, struct oc_err 
 {
 	if (end_file(x, err))
 		return -1;
+	if (!x->item_n)
+		return oc_fail(err, OC_INPUT, x->step,
+		               "the files hold no item; one of texts, a line each, is named "
+		               "under `against`: --for 'decontaminate: {against: [FILE]}'");
 	struct oc_index_writer *w = oc_index_create(path, STAGE, x->kept, err);
 	int rc = w ? oc_index_begin(w, "names", err) : -1;
 

@@ -73,8 +73,8 @@ struct oc_str oc_leak_excerpt(struct oc_str text, size_t around, size_t len)
 	return (struct oc_str){text.p + begin, end - begin};
 }
 
-void oc_leak_row_write(struct oc_buf *out, const struct oc_row *row, struct oc_str text,
-                       const struct oc_leak_hit *hits, uint32_t hit_n)
+void oc_leak_row_write(struct oc_buf *out, const struct oc_leak_index *x, const struct oc_row *row,
+                       struct oc_str text, const struct oc_leak_hit *hits, uint32_t hit_n)
 {
 	struct oc_str excerpt =
 		oc_leak_excerpt(text, hits[oc_leak_longest(hits, hit_n)].byte, EXCERPT);
@@ -82,7 +82,8 @@ void oc_leak_row_write(struct oc_buf *out, const struct oc_row *row, struct oc_s
 	                        .hit_n = hit_n,
 	                        .key_len = (uint32_t)row->ped.key.len,
 	                        .excerpt_len = (uint32_t)excerpt.len,
-	                        .excerpt_from = (uint32_t)(excerpt.p - text.p)};
+	                        .excerpt_from = (uint32_t)(excerpt.p - text.p),
+	                        .print = x->print};
 
 	oc_buf_add(out, &r, sizeof r);
 	oc_buf_add(out, hits, hit_n * sizeof *hits);

@@ -75,6 +75,14 @@ refuse bad.index "$with" "section bytes is damaged"
 "$OUTCROSS" index build one.jsonl --for "decontaminate: {fields: [prompt]}" -o p.index -q 2>err && fail "no field"
 grep -q 'no row of one.jsonl has the field `prompt`' err || fail "$(cat err)"
 [ ! -e p.index ] || fail "an index without items"
+python3 -c 'import json
+for l in open("quiz.jsonl"): print(json.loads(l)["question"])' >quiz.txt
+"$OUTCROSS" index build quiz.txt --for decontaminate -o t.index -q 2>err && fail "an index without items"
+grep -q 'hold no item' err && [ ! -e t.index ] || fail "$(cat err)"
+"$OUTCROSS" index build one.jsonl --for "decontaminate: {against: [quiz.txt]}" -o t.index -q
+"$OUTCROSS" curate web.jsonl --do "decontaminate: {against: [quiz.txt, one.jsonl]}" -o files.out -q -f
+"$OUTCROSS" curate web.jsonl --do "decontaminate: {against: [t.index]}" -o index.out -q -f
+cmp files.out index.out || fail "decontaminate: an index of texts says otherwise"
 "$OUTCROSS" curate old.jsonl --do "copies: {against: [one.index]}" -o no.out -q 2>err && fail "copies took an index"
 grep -q 'one.index: is an index for the stage decontaminate, not for copies' err || fail "$(cat err)"
 
