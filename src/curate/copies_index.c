@@ -101,8 +101,11 @@ int oc_copies_add_index(struct oc_index *ix, struct oc_spill *spill, struct oc_e
 			size_t n = s[k].len - at < STEP ? s[k].len - at : STEP;
 			if (oc_spill_add(spill, k, s[k].p + at, n, err))
 				return -1;
-			oc_map_rest(s[k].p + at, n);
+			/* again what a fault at a step's edge mapped of the steps before */
+			size_t before = at < 8 * STEP ? at : 8 * STEP;
+			oc_map_rest(s[k].p + at - before, before + n);
 		}
+		oc_map_rest(s[k].p, s[k].len);
 	}
 	return 0;
 }
