@@ -398,7 +398,7 @@ const struct oc_stage_def oc_stage_machine_share = {
 	       "Of the same model at a higher temperature it told 0.09 for 0.3, and held the truth "
 	       "in 28 of 99; of another model it held 0.3 in 94 of 100, and 1 in 76 of 85 "
 	       "(doc/compat.md).\n\n"
-	       "Example: `{model: share.model, by: source}` says \"About 34.2 % of 12000 rows are "
+	       "Example: `{model: share.model, by: source}` says \"About 34.2 % of 12,000 rows are "
 	       "like the machine's (95 % interval 32.9 to 35.6 %)\". Cost: linear in the text, "
 	       "40 bytes of state a row. Source: Liang et al. 2024, PMLR 235 (arXiv 2403.07183), "
 	       "there of sentences, here of rows with a scaled ratio.",

@@ -341,7 +341,7 @@ const char oc_html_style_more[] =
 	".said{margin:0;white-space:pre-wrap}"
 	"mark{background:rgba(200,105,35,.28);color:inherit;border-radius:.15rem}"
 	"th.n{white-space:normal;min-width:3.6rem}th{vertical-align:bottom}"
-	"td:last-child:not(.n){overflow-wrap:anywhere;min-width:5rem}"
+	"td:last-child:not(.n){overflow-wrap:anywhere;min-width:6rem}"
 	"td details summary{padding:0;color:var(--soft)}.absent{padding-left:1.2rem}"
 	"@media(max-width:34rem){th,td{padding-right:.7rem}.bar-value{text-align:right}"
 	"th.flow,td.flow,.steps th:last-child{display:none}.steps tr{display:grid;"

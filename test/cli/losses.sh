@@ -64,3 +64,11 @@ assert [r[:3] for r in t["rows"]] == [["a", 400, 3]] and t["title"].endswith("1 
 PY
 "$OUTCROSS" report direct1 --part stages | grep -q 'site = b falls 2.25 times as often' || fail "the terminal"
 grep -q 'Would also have fallen at' direct1/report.html || fail "the page"
+# The key of a draw says nothing of a row: no score, no histogram.
+plan drawn '  - sample: {n: 100}\n'
+"$OUTCROSS" run drawn.yaml -o drawn -q >talk 2>&1 || fail "drawn: $(cat talk)"
+python3 - <<'PY' || fail "a draw's report"
+import json
+(s,) = [s for s in json.load(open("drawn/report.json"))["stages"] if s["step"] == "sample"]
+assert "histograms" not in s and s["tables"][0]["rows"] == [["over_quota", 800, 800 / 900]], s
+PY
