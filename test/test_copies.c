@@ -251,7 +251,7 @@ static void an_index_is_the_streams_of_its_real_rows(void **state)
 	for (unsigned kind = 0; kind < SPAN_KINDS; kind++) {
 		struct oc_driven d;
 		struct texts t = {kind, (enum span_kind)kind, 900, 20};
-		struct oc_index *ix;
+		struct oc_index *ix = NULL;
 		struct oc_str want[OC_COPY_STREAMS], got[OC_COPY_STREAMS];
 		if (oc_driven_open(&d, "copies", "{min_span: 20}", 0, &err))
 			fail_msg("%s", err.msg);
