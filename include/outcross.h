@@ -174,7 +174,7 @@ struct oc_row {
 	uint64_t also;       /* bit k: step k of the pass would have dropped it as well */
 };
 
-#define OC_BATCH_ROWS  512
+#define OC_BATCH_ROWS  256
 #define OC_BATCH_BYTES (1u << 20)
 
 /* A place in the inputs of a run: where reading continues. */
