@@ -602,8 +602,9 @@ static int find_foreign(const struct oc_pii_scan *s, const struct number *x)
 		k = whole_groups(s, x, 11, 11);
 		return k >= 0 && is_nanp(x->digit + 1) ? k : -1;
 	}
-	k = whole_groups(s, x, x->group_n > 1 ? 8 : 9, PHONE_DIGITS);
-	if (k < 0 || !is_country(x->digit) || all_zero(x->digit + x->upto[k] - 6, 6))
+	k = whole_groups(s, x, 8, PHONE_DIGITS);
+	if (k < 0 || (k == 0 && x->upto[0] < 9) || !is_country(x->digit) ||
+	    all_zero(x->digit + x->upto[k] - 6, 6))
 		return -1;
 	return k;
 }
@@ -739,6 +740,11 @@ static size_t find_phone(struct oc_pii_scan *s, size_t i, size_t floor)
 	    (from >= 7 && memcmp(s->p + from - 7, "<phone:", 7) == 0)) /* a mask of ours */
 		return 0;
 	k = plus ? find_foreign(s, &x) : find_home(s, &x, from, open);
+	if (k == 0 && x.sep[0] == ')') { /* the bracket stands around the number, not in it */
+		if (plus && open)
+			return 0;
+		from = plus ? i - 1 : i;
+	}
 	size_t end = k < 0 ? 0 : extension(s, x.end[k]);
 	if (k < 0 || (!end && goes_on(s, x.end[k])))
 		return 0;
