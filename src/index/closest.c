@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "index/lcs.h"
 #include "index/rouge.h"
 
 #define COMMON       64 /* words, a bit each */
@@ -264,41 +265,23 @@ static void load(struct oc_closest *c, const struct oc_words *text, uint32_t par
 static uint32_t lcs_of(struct oc_closest *c, const struct one *o, uint32_t n, uint32_t part_n)
 {
 	const uint32_t *id = c->ids + o->first;
-	uint32_t zeros = 0;
 
 	c->lcs_runs++;
 	if (!c->met_n)
 		return 0;
 	if (part_n == 1) {
 		uint64_t v = ~(uint64_t)0;
-		for (uint32_t j = 0; j < o->n; j++) {
-			uint64_t both = v & c->stands[id[j]];
-			v = (v + both) | (v - both);
-		}
-		return (uint32_t)__builtin_popcountll(
-			~v & (n == 64 ? ~(uint64_t)0 : ((uint64_t)1 << n) - 1));
+		for (uint32_t j = 0; j < o->n; j++)
+			v = oc_lcs_word(v, c->stands[id[j]]);
+		return oc_lcs_len(&v, n);
 	}
 	memset(c->v, 0xFF, part_n * sizeof *c->v);
 	for (uint32_t j = 0; j < o->n; j++) {
 		uint32_t mark = c->words[id[j]].mark;
-		if (!mark)
-			continue;
-		const uint64_t *mask = c->masks + (size_t)(mark - 1) * part_n;
-		uint64_t carry = 0;
-		for (uint32_t k = 0; k < part_n; k++) {
-			uint64_t v = c->v[k], both = v & mask[k], sum;
-			bool over = __builtin_add_overflow(v, both, &sum);
-			over |= __builtin_add_overflow(sum, carry, &sum);
-			c->v[k] = sum | (v - both);
-			carry = over;
-		}
+		if (mark)
+			oc_lcs_parts(c->v, c->masks + (size_t)(mark - 1) * part_n, part_n);
 	}
-	for (uint32_t k = 0; k < part_n; k++) {
-		uint64_t in =
-			k + 1 == part_n && n % 64 ? ((uint64_t)1 << n % 64) - 1 : ~(uint64_t)0;
-		zeros += (uint32_t)__builtin_popcountll(~c->v[k] & in);
-	}
-	return zeros;
+	return oc_lcs_len(c->v, n);
 }
 
 /* Counts the words in common: rare ones by their postings, common ones wait for the bound. */

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "index/lcs.h"
 
 #define UNKNOWN UINT32_MAX
 
@@ -284,7 +285,7 @@ double oc_rouge_l(const struct oc_words *a, const struct oc_words *b)
 static uint32_t lcs_of(struct oc_rouge *r, const struct text *t, uint32_t m)
 {
 	const uint32_t *id = r->ids + t->first;
-	uint32_t word_n = (m + 63) / 64, zeros = 0;
+	uint32_t word_n = (m + 63) / 64;
 
 	r->lcs_runs++;
 	if (!r->part_n)
@@ -293,35 +294,18 @@ static uint32_t lcs_of(struct oc_rouge *r, const struct text *t, uint32_t m)
 		uint64_t v = ~(uint64_t)0;
 		for (uint32_t j = 0; j < t->n; j++) {
 			uint32_t mark = r->tokens[id[j]].mark;
-			if (mark) {
-				uint64_t both = v & r->masks[mark - 1];
-				v = (v + both) | (v - both);
-			}
+			if (mark)
+				v = oc_lcs_word(v, r->masks[mark - 1]);
 		}
-		return (uint32_t)__builtin_popcountll(
-			~v & (m == 64 ? ~(uint64_t)0 : ((uint64_t)1 << m) - 1));
+		return oc_lcs_len(&v, m);
 	}
 	memset(r->v, 0xFF, word_n * sizeof *r->v);
 	for (uint32_t j = 0; j < t->n; j++) {
 		uint32_t mark = r->tokens[id[j]].mark;
-		if (!mark)
-			continue;
-		const uint64_t *mask = r->masks + (size_t)(mark - 1) * word_n;
-		uint64_t carry = 0;
-		for (uint32_t w = 0; w < word_n; w++) {
-			uint64_t v = r->v[w], both = v & mask[w], sum;
-			bool over = __builtin_add_overflow(v, both, &sum);
-			over |= __builtin_add_overflow(sum, carry, &sum);
-			r->v[w] = sum | (v - both);
-			carry = over;
-		}
+		if (mark)
+			oc_lcs_parts(r->v, r->masks + (size_t)(mark - 1) * word_n, word_n);
 	}
-	for (uint32_t w = 0; w < word_n; w++) {
-		uint64_t in =
-			w + 1 == word_n && m % 64 ? ((uint64_t)1 << m % 64) - 1 : ~(uint64_t)0;
-		zeros += (uint32_t)__builtin_popcountll(~r->v[w] & in);
-	}
-	return zeros;
+	return oc_lcs_len(r->v, m);
 }
 
 static int rarest_first(const void *a, const void *b)
