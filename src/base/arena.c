@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,16 @@ void *oc_realloc(void *old, size_t size)
 	if (!p)
 		oc_oom(size);
 	return p;
+}
+
+void *oc_grow(void *p, uint32_t *cap, uint32_t need, size_t size)
+{
+	if (need <= *cap)
+		return p;
+	assert(need < UINT32_MAX / 2);
+	while (*cap < need)
+		*cap = *cap ? 2 * *cap : 16;
+	return oc_realloc(p, *cap * size);
 }
 
 char *oc_strdup(const char *s)

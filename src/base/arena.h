@@ -29,6 +29,8 @@ size_t oc_arena_used(const struct oc_arena *a); /* bytes obtained from the syste
 void *oc_alloc(size_t size);
 void *oc_zalloc(size_t n, size_t size);
 void *oc_realloc(void *p, size_t size);
+/* Room for at least `need` elements of `size` bytes, doubling from 16. */
+void *oc_grow(void *p, uint32_t *cap, uint32_t need, size_t size);
 char *oc_strdup(const char *s);
 _Noreturn void oc_oom(size_t size);
 

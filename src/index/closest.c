@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "index/lcs.h"
+#include "index/lexicon.h"
 #include "index/rouge.h"
 
 #define COMMON       64 /* words, a bit each */
@@ -13,9 +14,8 @@ struct posting {
 	uint32_t one, count; /* one of the few, and how often it has the word */
 };
 
+/* What is known of a word of the lexicon, by its number. */
 struct word {
-	uint64_t hash;
-	struct oc_str text;
 	struct posting *at; /* (n) those that have it */
 	uint32_t n, cap;
 	uint32_t bit;         /* of a common word; COMMON = it is none */
@@ -39,11 +39,9 @@ struct bound {
 };
 
 struct oc_closest {
-	struct oc_arena *arena;
-	struct word *words;
+	struct oc_lexicon lexicon;
+	struct word *words; /* (lexicon.n) */
 	uint32_t word_n, word_cap;
-	uint32_t *slots; /* open addressing: 1 + word, 0 = free */
-	uint32_t slot_cap;
 	uint32_t *ids; /* words of all, one after the other */
 	uint64_t id_n, id_cap;
 	struct one *ones;
@@ -62,23 +60,11 @@ struct oc_closest {
 	uint64_t *stands; /* (word_n) the same of a text of up to 64 words, 0 = nowhere */
 };
 
-static void *grow(void *p, uint32_t *cap, uint32_t need, size_t size)
-{
-	if (need <= *cap)
-		return p;
-	assert(need < UINT32_MAX / 2);
-	while (*cap < need)
-		*cap = *cap ? 2 * *cap : 16;
-	return oc_realloc(p, *cap * size);
-}
-
 struct oc_closest *oc_closest_new(void)
 {
 	struct oc_closest *c = oc_zalloc(1, sizeof *c);
 
-	c->arena = oc_arena_new();
-	c->slot_cap = 1024;
-	c->slots = oc_zalloc(c->slot_cap, sizeof *c->slots);
+	oc_lexicon_init(&c->lexicon);
 #ifdef __x86_64__
 	c->popcnt = __builtin_cpu_supports("popcnt");
 #endif
@@ -92,7 +78,6 @@ void oc_closest_free(struct oc_closest *c)
 	for (uint32_t i = 0; i < c->word_n; i++)
 		free(c->words[i].at);
 	free(c->words);
-	free(c->slots);
 	free(c->ids);
 	free(c->ones);
 	free(c->bounds);
@@ -102,43 +87,21 @@ void oc_closest_free(struct oc_closest *c)
 	free(c->masks);
 	free(c->stands);
 	free(c->v);
-	oc_arena_free(c->arena);
+	oc_lexicon_fini(&c->lexicon);
 	free(c);
 }
 
 /* --------------------------------------------------------------- the few */
 
-static uint32_t *slot_of(const struct oc_closest *c, struct oc_str text, uint64_t hash)
-{
-	uint32_t mask = c->slot_cap - 1;
-
-	for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
-		uint32_t *slot = &c->slots[i];
-		if (!*slot)
-			return slot;
-		const struct word *w = &c->words[*slot - 1];
-		if (w->hash == hash && oc_str_eq(w->text, text))
-			return slot;
-	}
-}
-
 static uint32_t intern(struct oc_closest *c, struct oc_str text, uint64_t hash)
 {
-	uint32_t *slot = slot_of(c, text, hash);
+	uint32_t id = oc_lexicon_add(&c->lexicon, text, hash);
 
-	if (*slot)
-		return *slot - 1;
-	c->words = grow(c->words, &c->word_cap, c->word_n + 1, sizeof *c->words);
-	c->words[c->word_n] = (struct word){.hash = hash, .text = oc_arena_str(c->arena, text)};
-	*slot = ++c->word_n;
-	if (2 * c->word_n > c->slot_cap) {
-		free(c->slots);
-		c->slot_cap *= 2;
-		c->slots = oc_zalloc(c->slot_cap, sizeof *c->slots);
-		for (uint32_t i = 0; i < c->word_n; i++)
-			*slot_of(c, c->words[i].text, c->words[i].hash) = i + 1;
+	if (id == c->word_n) {
+		c->words = oc_grow(c->words, &c->word_cap, id + 1, sizeof *c->words);
+		c->words[c->word_n++] = (struct word){0};
 	}
-	return c->word_n - 1;
+	return id;
 }
 
 uint32_t oc_closest_add(struct oc_closest *c, const struct oc_words *words)
@@ -146,7 +109,7 @@ uint32_t oc_closest_add(struct oc_closest *c, const struct oc_words *words)
 	uint32_t number = c->one_n, cap = c->one_cap;
 
 	assert(!c->looks);
-	c->ones = grow(c->ones, &c->one_cap, number + 1, sizeof *c->ones);
+	c->ones = oc_grow(c->ones, &c->one_cap, number + 1, sizeof *c->ones);
 	if (cap != c->one_cap) {
 		c->touched = oc_realloc(c->touched, c->one_cap * sizeof *c->touched);
 		c->improved = oc_realloc(c->improved, c->one_cap * sizeof *c->improved);
@@ -167,7 +130,7 @@ uint32_t oc_closest_add(struct oc_closest *c, const struct oc_words *words)
 			w->at[w->n - 1].count++;
 			continue;
 		}
-		w->at = grow(w->at, &w->cap, w->n + 1, sizeof *w->at);
+		w->at = oc_grow(w->at, &w->cap, w->n + 1, sizeof *w->at);
 		w->at[w->n++] = (struct posting){number, 1};
 	}
 	return number;
@@ -226,16 +189,15 @@ static void load(struct oc_closest *c, const struct oc_words *text, uint32_t par
 	uint32_t *id;
 
 	c->met_n = 0;
-	c->met = grow(c->met, &c->met_cap, 2 * text->n + 1, sizeof *c->met);
-	id = c->met + text->n; /* (n) of each place, 0 = not known */
+	c->met = oc_grow(c->met, &c->met_cap, 2 * text->n + 1, sizeof *c->met);
+	id = c->met + text->n; /* (n) of each place */
 	for (uint32_t i = 0; i < text->n; i++) {
-		uint32_t slot = *slot_of(c, text->word[i], text->hash[i]);
-		id[i] = slot;
-		if (!slot)
+		id[i] = oc_lexicon_find(&c->lexicon, text->word[i], text->hash[i]);
+		if (id[i] == OC_NO_WORD)
 			continue;
-		struct word *w = &c->words[slot - 1];
+		struct word *w = &c->words[id[i]];
 		if (!w->mark) {
-			c->met[c->met_n++] = slot - 1;
+			c->met[c->met_n++] = id[i];
 			w->mark = c->met_n;
 			w->seen++;
 		}
@@ -243,8 +205,8 @@ static void load(struct oc_closest *c, const struct oc_words *text, uint32_t par
 	}
 	if (part_n == 1) {
 		for (uint32_t i = 0; i < text->n; i++)
-			if (id[i])
-				c->stands[id[i] - 1] |= (uint64_t)1 << i;
+			if (id[i] != OC_NO_WORD)
+				c->stands[id[i]] |= (uint64_t)1 << i;
 		return;
 	}
 	size_t need = (size_t)c->met_n * part_n;
@@ -256,8 +218,8 @@ static void load(struct oc_closest *c, const struct oc_words *text, uint32_t par
 	if (need)
 		memset(c->masks, 0, need * sizeof *c->masks);
 	for (uint32_t i = 0; i < text->n; i++)
-		if (id[i])
-			c->masks[(size_t)(c->words[id[i] - 1].mark - 1) * part_n + i / 64] |=
+		if (id[i] != OC_NO_WORD)
+			c->masks[(size_t)(c->words[id[i]].mark - 1) * part_n + i / 64] |=
 				(uint64_t)1 << i % 64;
 }
 

@@ -7,13 +7,11 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "index/lcs.h"
+#include "index/lexicon.h"
 
-#define UNKNOWN UINT32_MAX
-
+/* What is known of a word of the lexicon, by its number. */
 struct token {
-	uint64_t hash;
-	struct oc_str text; /* in the arena: equal hashes are told apart by their bytes */
-	uint32_t *items;    /* texts that hold it, ascending, each once */
+	uint32_t *items; /* texts that hold it, ascending, each once */
 	uint32_t item_n, item_cap;
 	uint32_t mark; /* during a search: 1 + its place among the candidate's tokens, else 0 */
 };
@@ -33,12 +31,10 @@ struct part {
 struct oc_rouge {
 	double threshold;
 	uint64_t num, den; /* num / den <= threshold, within 1e-6 and exact for such decimals */
-	struct oc_arena *arena;
 
-	struct token *tokens;
+	struct oc_lexicon lexicon;
+	struct token *tokens; /* (lexicon.n) */
 	uint32_t token_n, token_cap;
-	uint32_t *slots; /* open addressing: 1 + token, 0 = free */
-	uint32_t slot_cap;
 
 	uint32_t *ids; /* tokens of all texts, one after the other */
 	uint64_t id_n, id_cap;
@@ -68,9 +64,7 @@ struct oc_rouge *oc_rouge_new(double threshold)
 	r->den = 1000000;
 	r->num = (uint64_t)(fabs(scaled - nearbyint(scaled)) < 1e-6 ? nearbyint(scaled)
 	                                                            : floor(scaled));
-	r->arena = oc_arena_new();
-	r->slot_cap = 1024;
-	r->slots = oc_zalloc(r->slot_cap, sizeof *r->slots);
+	oc_lexicon_init(&r->lexicon);
 	return r;
 }
 
@@ -81,7 +75,6 @@ void oc_rouge_free(struct oc_rouge *r)
 	for (uint32_t i = 0; i < r->token_n; i++)
 		free(r->tokens[i].items);
 	free(r->tokens);
-	free(r->slots);
 	free(r->ids);
 	free(r->texts);
 	free(r->parts);
@@ -89,60 +82,21 @@ void oc_rouge_free(struct oc_rouge *r)
 	free(r->touched);
 	free(r->masks);
 	free(r->v);
-	oc_arena_free(r->arena);
+	oc_lexicon_fini(&r->lexicon);
 	free(r);
-}
-
-/* Room for at least `need` elements, doubling. */
-static void *grow(void *p, uint32_t *cap, uint32_t need, size_t size)
-{
-	if (need <= *cap)
-		return p;
-	assert(need < UINT32_MAX / 2);
-	while (*cap < need)
-		*cap = *cap ? 2 * *cap : 16;
-	return oc_realloc(p, *cap * size);
 }
 
 /* -------------------------------------------------------------- vocabulary */
 
-static uint32_t *slot_of(const struct oc_rouge *r, struct oc_str word, uint64_t hash)
-{
-	uint32_t mask = r->slot_cap - 1;
-
-	for (uint32_t i = (uint32_t)hash & mask;; i = (i + 1) & mask) {
-		uint32_t *slot = &r->slots[i];
-		if (!*slot)
-			return slot;
-		const struct token *t = &r->tokens[*slot - 1];
-		if (t->hash == hash && oc_str_eq(t->text, word))
-			return slot;
-	}
-}
-
-static void widen(struct oc_rouge *r)
-{
-	free(r->slots);
-	r->slot_cap *= 2;
-	r->slots = oc_zalloc(r->slot_cap, sizeof *r->slots);
-	for (uint32_t i = 0; i < r->token_n; i++)
-		*slot_of(r, r->tokens[i].text, r->tokens[i].hash) = i + 1;
-}
-
 static uint32_t intern(struct oc_rouge *r, struct oc_str word, uint64_t hash)
 {
-	uint32_t *slot = slot_of(r, word, hash);
+	uint32_t id = oc_lexicon_add(&r->lexicon, word, hash);
 
-	if (*slot)
-		return *slot - 1;
-	if (2 * (r->token_n + 1) > r->slot_cap) {
-		widen(r);
-		slot = slot_of(r, word, hash);
+	if (id == r->token_n) {
+		r->tokens = oc_grow(r->tokens, &r->token_cap, id + 1, sizeof *r->tokens);
+		r->tokens[r->token_n++] = (struct token){0};
 	}
-	r->tokens = grow(r->tokens, &r->token_cap, r->token_n + 1, sizeof *r->tokens);
-	r->tokens[r->token_n] = (struct token){.hash = hash, .text = oc_arena_str(r->arena, word)};
-	*slot = r->token_n + 1;
-	return r->token_n++;
+	return id;
 }
 
 /* Appends a token to the newest text. */
@@ -164,7 +118,7 @@ static void put(struct oc_rouge *r, uint32_t id)
 
 static uint32_t begin(struct oc_rouge *r, uint32_t n)
 {
-	r->texts = grow(r->texts, &r->text_cap, r->text_n + 1, sizeof *r->texts);
+	r->texts = oc_grow(r->texts, &r->text_cap, r->text_n + 1, sizeof *r->texts);
 	r->texts[r->text_n] = (struct text){.first = r->id_n, .n = n};
 	if (r->id_n + n > r->id_cap) {
 		r->id_cap = 2 * (r->id_n + n) + 64;
@@ -187,12 +141,13 @@ int oc_rouge_save(const struct oc_rouge *r, struct oc_index_writer *w, struct oc
 	if (oc_index_begin(w, "vocabulary", err))
 		return -1;
 	for (uint32_t i = 0; i < r->token_n; i++)
-		if (oc_index_write(w, r->tokens[i].text.p, r->tokens[i].text.len, err))
+		if (oc_index_write(w, r->lexicon.words[i].text.p, r->lexicon.words[i].text.len,
+		                   err))
 			return -1;
 	if (oc_index_begin(w, "vocabulary_len", err))
 		return -1;
 	for (uint32_t i = 0; i < r->token_n; i++) {
-		uint32_t len = (uint32_t)r->tokens[i].text.len;
+		uint32_t len = (uint32_t)r->lexicon.words[i].text.len;
 		if (oc_index_write(w, &len, sizeof len, err))
 			return -1;
 	}
@@ -325,17 +280,17 @@ static uint32_t load(struct oc_rouge *r, const struct oc_words *words)
 	size_t word_n = (m + 63) / 64, need;
 
 	r->part_n = 0;
-	r->at = grow(r->at, &r->at_cap, m, sizeof *r->at);
-	r->parts = grow(r->parts, &r->part_cap, m, sizeof *r->parts);
+	r->at = oc_grow(r->at, &r->at_cap, m, sizeof *r->at);
+	r->parts = oc_grow(r->parts, &r->part_cap, m, sizeof *r->parts);
 	for (uint32_t i = 0; i < m; i++) {
-		uint32_t slot = *slot_of(r, words->word[i], words->hash[i]);
-		r->at[i] = slot ? slot - 1 : UNKNOWN;
-		if (!slot)
+		uint32_t id = oc_lexicon_find(&r->lexicon, words->word[i], words->hash[i]);
+		r->at[i] = id;
+		if (id == OC_NO_WORD)
 			continue;
-		struct token *t = &r->tokens[slot - 1];
+		struct token *t = &r->tokens[id];
 		known++;
 		if (!t->mark) {
-			r->parts[r->part_n++] = (struct part){slot - 1, 0, t->item_n};
+			r->parts[r->part_n++] = (struct part){id, 0, t->item_n};
 			t->mark = r->part_n;
 		}
 		r->parts[t->mark - 1].count++;
@@ -349,7 +304,7 @@ static uint32_t load(struct oc_rouge *r, const struct oc_words *words)
 	if (need)
 		memset(r->masks, 0, need * sizeof *r->masks);
 	for (uint32_t i = 0; i < m; i++)
-		if (r->at[i] != UNKNOWN)
+		if (r->at[i] != OC_NO_WORD)
 			r->masks[(size_t)(r->tokens[r->at[i]].mark - 1) * word_n + i / 64] |=
 				(uint64_t)1 << i % 64;
 	return known;
@@ -385,8 +340,8 @@ static uint32_t gather(struct oc_rouge *r, uint32_t m, uint32_t known)
 	for (; i < r->part_n && left >= least; i++) {
 		const struct part *p = &r->parts[i];
 		const uint32_t *items = r->tokens[p->id].items;
-		r->touched = grow(r->touched, &r->touched_cap, r->touched_n + p->item_n,
-		                  sizeof *r->touched);
+		r->touched = oc_grow(r->touched, &r->touched_cap, r->touched_n + p->item_n,
+		                     sizeof *r->touched);
 		for (uint32_t k = 0; k < p->item_n; k++) {
 			struct text *t = &r->texts[items[k]];
 			if (!t->shared)
@@ -473,16 +428,16 @@ uint32_t oc_rouge_count(const struct oc_rouge *r)
 
 uint64_t oc_rouge_memory(const struct oc_rouge *r)
 {
-	return r->token_cap * sizeof *r->tokens + r->slot_cap * sizeof *r->slots +
+	return oc_lexicon_memory(&r->lexicon) + r->token_cap * sizeof *r->tokens +
 	       r->id_cap * sizeof *r->ids + r->text_cap * sizeof *r->texts + r->posting_bytes +
 	       r->part_cap * sizeof *r->parts + r->mask_cap * 2 * sizeof *r->masks +
-	       r->touched_cap * sizeof *r->touched + oc_arena_used(r->arena);
+	       r->touched_cap * sizeof *r->touched;
 }
 
 uint64_t oc_rouge_filled(const struct oc_rouge *r)
 {
-	return r->token_n * (sizeof *r->tokens + 2 * sizeof *r->slots) + r->id_n * sizeof *r->ids +
-	       r->text_n * sizeof *r->texts + r->posting_bytes + oc_arena_used(r->arena);
+	return oc_lexicon_filled(&r->lexicon) + r->token_n * sizeof *r->tokens +
+	       r->id_n * sizeof *r->ids + r->text_n * sizeof *r->texts + r->posting_bytes;
 }
 
 uint64_t oc_rouge_lcs_runs(const struct oc_rouge *r)
