@@ -14,25 +14,11 @@
 #include "base/rng.h"
 #include "index/rouge.h"
 #include "run/nearest.h"
+#include "zipf.h"
 
 enum { VOCABULARY = 30000, PART = 512 };
 
-static double cumulative[VOCABULARY];
-
-static unsigned draw_word(struct oc_draws *d)
-{
-	double u = oc_draw_unit(d) * cumulative[VOCABULARY - 1];
-	unsigned low = 0, high = VOCABULARY - 1;
-
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-		if (cumulative[middle] < u)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
+static struct zipf zipf;
 
 static void make_row(const struct oc_rng *rng, uint64_t i, struct oc_buf *b)
 {
@@ -43,7 +29,7 @@ static void make_row(const struct oc_rng *rng, uint64_t i, struct oc_buf *b)
 	b->len = 0;
 	oc_buf_puts(b, "{\"text\":\"");
 	for (unsigned k = 0; k < n; k++)
-		oc_buf_printf(b, "%sw%x", k ? " " : "", draw_word(&d));
+		oc_buf_printf(b, "%sw%x", k ? " " : "", zipf_draw(&zipf, &d));
 	oc_buf_puts(b, "\"}");
 }
 
@@ -126,10 +112,8 @@ int main(int argc, char **argv)
 	static const unsigned asked[] = {20, 2000};
 	uint64_t real = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
 	struct oc_rng rng;
-	double sum = 0;
 
-	for (unsigned i = 0; i < VOCABULARY; i++)
-		cumulative[i] = sum += 1.0 / (i + 1);
+	zipf_init(&zipf, VOCABULARY, 1);
 	oc_rng_init(&rng, 7, "bench nearest");
 	double pair = everything(&rng);
 	printf("comparing all with all: %.0f ns a pair\n", pair * 1e9);
@@ -143,5 +127,6 @@ int main(int argc, char **argv)
 			       pair * (double)real * asked[k],
 			       pair * (double)real * asked[k] / took);
 		}
+	zipf_fini(&zipf);
 	return 0;
 }

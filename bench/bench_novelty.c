@@ -12,25 +12,11 @@
 #include "base/ctx.h"
 #include "base/rng.h"
 #include "index/rouge.h"
+#include "zipf.h"
 
 enum { TEXTS = 52000, VOCABULARY = 30000, MORE = 2000 };
 
-static double cumulative[VOCABULARY];
-
-static unsigned draw_word(struct oc_draws *d)
-{
-	double u = oc_draw_unit(d) * cumulative[VOCABULARY - 1];
-	unsigned low = 0, high = VOCABULARY - 1;
-
-	while (low < high) {
-		unsigned middle = (low + high) / 2;
-		if (cumulative[middle] < u)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
+static struct zipf zipf;
 
 static void make_text(const struct oc_rng *rng, uint64_t i, struct oc_buf *b)
 {
@@ -46,9 +32,9 @@ static void make_text(const struct oc_rng *rng, uint64_t i, struct oc_buf *b)
 	unsigned n = 8 + (unsigned)oc_draw_below(&d, 11);
 	b->len = 0;
 	for (unsigned k = 0; k < n; k++) {
-		unsigned word = draw_word(&d);
+		unsigned word = zipf_draw(&zipf, &d);
 		if (changes && oc_draw_below(&edits, n) < changes)
-			word = draw_word(&edits);
+			word = zipf_draw(&zipf, &edits);
 		oc_buf_printf(b, "%sw%x", k ? " " : "", word);
 	}
 }
@@ -87,8 +73,7 @@ int main(void)
 			*plain = oc_rouge_new(0.7);
 	double all, one, part, both;
 
-	for (unsigned i = 0; i < VOCABULARY; i++)
-		cumulative[i] = (i ? cumulative[i - 1] : 0) + 1.0 / (i + 2.7);
+	zipf_init(&zipf, VOCABULARY, 2.7);
 	oc_rng_init(&rng, 1, "bench/novelty");
 	for (uint32_t i = 0; i < TEXTS + MORE; i++) {
 		make_text(&rng, i, &b);
@@ -114,5 +99,6 @@ int main(void)
 	oc_arena_free(a);
 	oc_buf_fini(&b);
 	free(texts);
+	zipf_fini(&zipf);
 	return rc;
 }
