@@ -155,6 +155,13 @@ int oc_remove_tree(const char *path, struct oc_err *err)
 	return 0;
 }
 
+const char *oc_path_from(struct oc_arena *a, const char *folder, struct oc_str path)
+{
+	if (!path.len || path.p[0] == '/' || !folder || !folder[0])
+		return oc_arena_str(a, path).p;
+	return oc_arena_printf(a, "%s/%.*s", folder, OC_ARG(path)).p;
+}
+
 bool oc_file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;

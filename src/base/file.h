@@ -22,6 +22,8 @@ int oc_mkdirs(const char *path, struct oc_err *err);    /* like mkdir -p */
 int oc_fsync_dir(const char *path, struct oc_err *err); /* the folder of a file */
 int oc_rename_synced(const char *from, const char *to, struct oc_err *err);
 int oc_remove_tree(const char *path, struct oc_err *err); /* a missing path is fine */
+/* What a plan or a command means by a path: a relative one begins at `folder` (NULL, "": here). */
+const char *oc_path_from(struct oc_arena *a, const char *folder, struct oc_str path);
 bool oc_file_exists(const char *path);
 
 #endif

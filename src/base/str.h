@@ -14,6 +14,12 @@ static inline struct oc_str oc_str(const char *s)
 	return (struct oc_str){s, s ? strlen(s) : 0};
 }
 
+/* Is it a byte of a UTF-8 sequence behind the first? */
+static inline bool oc_utf8_continues(char c)
+{
+	return ((unsigned char)c & 0xC0) == 0x80;
+}
+
 static inline bool oc_str_eq(struct oc_str a, struct oc_str b)
 {
 	return a.len == b.len && (a.len == 0 || memcmp(a.p, b.p, a.len) == 0);

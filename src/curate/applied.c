@@ -2,6 +2,26 @@
 
 #include <stdlib.h>
 
+#include "index/disk.h"
+
+#define REST_EVERY 0x4000 /* rows */
+
+int oc_applied_map(struct oc_applied *a, struct oc_spill *out, struct oc_err *err)
+{
+	for (unsigned i = 0; i < 3; i++)
+		if (oc_spill_map(out, i, &a->maps[i], err))
+			return -1;
+	return 0;
+}
+
+void oc_applied_told(struct oc_applied *a)
+{
+	if (atomic_fetch_add_explicit(&a->told, 1, memory_order_relaxed) % REST_EVERY ==
+	    REST_EVERY - 1)
+		for (unsigned i = 0; i < 3; i++)
+			oc_map_rest(a->maps[i].p, a->maps[i].len);
+}
+
 static int by_number(const void *number, const void *record)
 {
 	uint64_t x, y;

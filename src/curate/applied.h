@@ -2,7 +2,24 @@
 #ifndef CURATE_APPLIED_H
 #define CURATE_APPLIED_H
 
+#include <stdatomic.h>
+
 #include "data/row.h"
+#include "pipe/spill.h"
+
+/*
+ * What was resolved, in three streams: records, one a row that has something, ascending by the
+ * row's number; their keys; and what else they point to.
+ */
+struct oc_applied {
+	struct oc_str maps[3];
+	atomic_ullong told; /* rows */
+};
+
+/* Maps the streams of `out`, which keeps them until it is closed. */
+int oc_applied_map(struct oc_applied *a, struct oc_spill *out, struct oc_err *err);
+/* A row is told, by any thread: now and then the pages of the maps are let go. */
+void oc_applied_told(struct oc_applied *a);
 
 /*
  * The record of a row, or NULL: `records` (n), sorted, each of `size` bytes and beginning with the

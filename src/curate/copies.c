@@ -8,17 +8,18 @@
  * a copy that a duplicate filter hides is a copy.
  */
 #include <math.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/ctx.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/pool.h"
 #include "curate/applied.h"
 #include "curate/copies.h"
 #include "data/row.h"
 #include "index/disk.h"
 #include "pipe/against.h"
+#include "text/utf8.h"
 #include "text/view.h"
 
 #define REST_EVERY 0x4000 /* rows */
@@ -68,8 +69,7 @@ struct copies {
 	const char *keys;
 	const struct piece *pieces;
 	struct oc_copy_sums *sums; /* what was found, for the report */
-	struct oc_str maps[3];     /* the streams of `out` */
-	atomic_ullong applied;
+	struct oc_applied applied; /* the streams of `out` */
 };
 
 struct scratch {
@@ -167,12 +167,9 @@ static int open_indexes(struct copies *s, yyjson_val *against, struct oc_err *er
 	s->given = oc_zalloc(yyjson_arr_size(against) + 1, sizeof *s->given);
 	yyjson_arr_foreach(against, i, n, file)
 	{
-		struct oc_str path = oc_json_str(file);
-		path = path.len && path.p[0] == '/'
-		               ? oc_arena_str(s->arena, path)
-		               : oc_arena_printf(s->arena, "%s/%.*s", s->base_dir, OC_ARG(path));
+		const char *path = oc_path_from(s->arena, s->base_dir, oc_json_str(file));
 		struct given *g = &s->given[s->given_n++];
-		if (oc_index_is(path.p) && oc_index_open(&g->index, path.p, "copies", want, err))
+		if (oc_index_is(path) && oc_index_open(&g->index, path, "copies", want, err))
 			return -1;
 	}
 	return 0;
@@ -523,13 +520,12 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	}
 	if (oc_copies_find(&r.copies, oc_spill_dir(spill), memory, keep, &r, err))
 		goto out;
-	for (unsigned i = 0; i < 3; i++)
-		if (oc_spill_map(s->out, i, &s->maps[i], err))
-			goto out;
-	s->results = (const void *)s->maps[0].p;
-	s->result_n = s->maps[0].len / sizeof *s->results;
-	s->keys = s->maps[1].p;
-	s->pieces = (const void *)s->maps[2].p;
+	if (oc_applied_map(&s->applied, s->out, err))
+		goto out;
+	s->results = (const void *)s->applied.maps[0].p;
+	s->result_n = s->applied.maps[0].len / sizeof *s->results;
+	s->keys = s->applied.maps[1].p;
+	s->pieces = (const void *)s->applied.maps[2].p;
 	rc = 0;
 out:
 	oc_copies_close(&r.copies);
@@ -571,11 +567,7 @@ out:
 /* The first 80 bytes of the span, whole code points. */
 static struct oc_str excerpt(struct oc_str text, const struct result *f)
 {
-	struct oc_str s = {text.p + f->row_from, f->row_len < 80 ? f->row_len : 80};
-
-	while (s.len < f->row_len && s.len && ((unsigned char)s.p[s.len] & 0xC0) == 0x80)
-		s.len--;
-	return s;
+	return oc_utf8_cut((struct oc_str){text.p + f->row_from, f->row_len}, 80);
 }
 
 static void annotate(const struct copies *s, struct oc_row *row, const struct result *f,
@@ -631,11 +623,7 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	struct copies *s = self;
 
 	(void)scratch;
-	if (atomic_fetch_add_explicit(&s->applied, 1, memory_order_relaxed) % REST_EVERY ==
-	    REST_EVERY - 1) {
-		for (unsigned i = 0; i < 3; i++)
-			oc_map_rest(s->maps[i].p, s->maps[i].len);
-	}
+	oc_applied_told(&s->applied);
 	const struct result *f =
 		oc_applied_find(s->results, s->result_n, sizeof *s->results, row->number);
 	if (!f) {

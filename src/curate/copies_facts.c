@@ -181,11 +181,6 @@ void oc_copy_sums_row(struct oc_copy_sums *s, const struct oc_copies *c, uint32_
 
 /* ---------------------------------------------------------------- the worst */
 
-static bool continues(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
 /* The folded text around the span, whole code points; the span may be cut at its end. */
 static void excerpt(struct side *side, struct oc_str key, struct oc_str text, uint32_t from,
                     uint32_t len)
@@ -197,9 +192,9 @@ static void excerpt(struct side *side, struct oc_str key, struct oc_str text, ui
 		b = from + shown;
 	if (b > text.len)
 		b = text.len;
-	while (a < from && continues(text.p[a]))
+	while (a < from && oc_utf8_continues(text.p[a]))
 		a++;
-	while (b < text.len && b > a && continues(text.p[b]))
+	while (b < text.len && b > a && oc_utf8_continues(text.p[b]))
 		b--;
 	oc_buf_str(&side->key, key);
 	if (a)

@@ -311,7 +311,7 @@ static const char *walk_back(const char *p, const char *begin, unsigned n)
 {
 	while (n-- && p > begin) {
 		p--;
-		while (p > begin && ((unsigned char)*p & 0xC0) == 0x80)
+		while (p > begin && oc_utf8_continues(*p))
 			p--;
 	}
 	return p;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "base/hash.h"
 #include "curate/decontaminate.h"
 #include "index/disk.h"
@@ -405,19 +406,14 @@ static int add_row(void *user, struct oc_row *row, struct oc_err *err)
 static int add_named(struct oc_leak_index *x, const struct oc_env *env, yyjson_val *name,
                      struct oc_err *err)
 {
-	struct oc_str file = oc_json_str(name);
+	const char *path = oc_path_from(x->arena, env->base_dir, oc_json_str(name));
 	struct reader r = {.x = x};
-	struct oc_buf path = {0};
 	int rc;
 
-	if (env->base_dir && file.len && file.p[0] != '/')
-		oc_buf_printf(&path, "%s/", env->base_dir);
-	oc_buf_str(&path, file);
-	if (oc_index_is(oc_buf_cstr(&path)))
-		rc = add_index(x, path.p, err);
+	if (oc_index_is(path))
+		rc = add_index(x, path, err);
 	else
 		rc = oc_against_each(env, name, add_row, &r, err) || end_file(x, err) ? -1 : 0;
-	oc_buf_fini(&path);
 	oc_buf_fini(&r.record);
 	return rc;
 }

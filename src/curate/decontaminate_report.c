@@ -25,11 +25,6 @@ static bool is_space(char c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-static bool continues(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
 /* The first word's beginning in [at, limit], or, where all is one word, the first code point's. */
 static size_t begin_of_word(struct oc_str text, size_t at, size_t limit)
 {
@@ -38,7 +33,7 @@ static size_t begin_of_word(struct oc_str text, size_t at, size_t limit)
 	while (begin && begin < limit && !is_space(text.p[begin - 1]))
 		begin++;
 	if (begin && !is_space(text.p[begin - 1]))
-		for (begin = at; begin < limit && continues(text.p[begin]);)
+		for (begin = at; begin < limit && oc_utf8_continues(text.p[begin]);)
 			begin++;
 	return begin;
 }
@@ -53,7 +48,7 @@ static size_t end_of_word(struct oc_str text, size_t at, size_t limit)
 	while (end > limit && !is_space(text.p[end]))
 		end--;
 	if (!is_space(text.p[end]))
-		for (end = at; end > limit && continues(text.p[end]);)
+		for (end = at; end > limit && oc_utf8_continues(text.p[end]);)
 			end--;
 	while (end > limit && is_space(text.p[end - 1]))
 		end--;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "curate/exact.h"
 #include "data/row.h"
 #include "index/seen.h"
@@ -157,12 +158,10 @@ static int open_indexes(struct exact *x, const struct oc_env *env, yyjson_val *a
 		return -1;
 	yyjson_arr_foreach(against, i, max, file)
 	{
-		struct oc_str path = oc_arena_str(x->arena, oc_json_str(file));
-		if (path.len && path.p[0] != '/' && env->base_dir)
-			path = oc_arena_printf(x->arena, "%s/%s", env->base_dir, path.p);
+		const char *path = oc_path_from(x->arena, env->base_dir, oc_json_str(file));
 		if (x->index_n == sizeof x->indexes / sizeof *x->indexes)
 			return oc_fail(err, OC_PLAN, x->name, "more than %u indexes", x->index_n);
-		if (oc_index_open(&x->indexes[x->index_n], path.p, "exact", given, err))
+		if (oc_index_open(&x->indexes[x->index_n], path, "exact", given, err))
 			return -1;
 		if (oc_seen_load(x->seen, x->indexes[x->index_n++], err))
 			return -1;

@@ -78,7 +78,7 @@ static bool ends_sentence(struct oc_str line)
 {
 	size_t n = 1;
 
-	while (n < 4 && n < line.len && ((unsigned char)line.p[line.len - n] & 0xC0) == 0x80)
+	while (n < 4 && n < line.len && oc_utf8_continues(line.p[line.len - n]))
 		n++;
 	const char *p = line.p + line.len - n;
 	return oc_is_terminal(oc_utf8_next(&p, line.p + line.len));

@@ -10,10 +10,12 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "curate/model_fits.h"
 #include "data/facts.h"
 #include "data/row.h"
 #include "index/share.h"
+#include "text/utf8.h"
 
 #define GROUPS    64 /* shown apart; rows of further ones are put together */
 #define NAME_MOST 200
@@ -105,7 +107,6 @@ static void add_group(struct share *s, uint32_t place, struct oc_str name)
 static int open_share(void **self, const struct oc_env *env, yyjson_val *opts, struct oc_err *err)
 {
 	struct share *s = oc_zalloc(1, sizeof *s);
-	struct oc_str path = oc_json_get_str(opts, "model");
 
 	s->name = oc_strdup(env->name);
 	s->arena = oc_arena_new();
@@ -113,12 +114,9 @@ static int open_share(void **self, const struct oc_env *env, yyjson_val *opts, s
 	s->by = oc_arena_str(s->arena, oc_json_get_str(opts, "by"));
 	s->min_rows = (uint64_t)oc_json_get_int(opts, "min_rows", 100);
 	s->max_unlike = oc_json_get_num(opts, "max_unlike", 0.1);
-	if (path.len && *path.p != '/' && env->base_dir)
-		path = oc_arena_printf(s->arena, "%s/%.*s", env->base_dir, OC_ARG(path));
-	else
-		path = oc_arena_str(s->arena, path);
-	if (!oc_model_fits(path.p, 1.5, env, err))
-		s->model = oc_share_open(path.p, err);
+	const char *path = oc_path_from(s->arena, env->base_dir, oc_json_get_str(opts, "model"));
+	if (!oc_model_fits(path, 1.5, env, err))
+		s->model = oc_share_open(path, err);
 	if (!s->model) {
 		oc_fail_in(err, env->name);
 		close_share(s);
@@ -146,10 +144,7 @@ static struct oc_str group_of(const struct share *s, struct oc_row *row)
 		oc_buf_str(&b, oc_json_str(v));
 	else
 		oc_json_write(&b, v);
-	size_t len = b.len > NAME_MOST ? NAME_MOST : b.len;
-	while (len < b.len && len && ((unsigned char)b.p[len] & 0xC0) == 0x80)
-		len--; /* on a whole code point */
-	struct oc_str name = oc_arena_str(row->arena, (struct oc_str){b.p, len});
+	struct oc_str name = oc_arena_str(row->arena, oc_utf8_cut(oc_buf_view(&b), NAME_MOST));
 	oc_buf_fini(&b);
 	return name;
 }

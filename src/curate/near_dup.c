@@ -140,14 +140,6 @@ static void close_near_dup(void *self)
 	free(s);
 }
 
-/* `path` as the plan means it, in the arena. */
-static const char *resolve_path(struct near_dup *s, const char *base_dir, struct oc_str path)
-{
-	if (!path.len || path.p[0] == '/' || !base_dir)
-		return oc_arena_str(s->arena, path).p;
-	return oc_arena_printf(s->arena, "%s/%.*s", base_dir, OC_ARG(path)).p;
-}
-
 /* What decides what an index holds. */
 static yyjson_val *index_options(struct near_dup *s, struct oc_err *err)
 {
@@ -167,7 +159,7 @@ static int open_indexes(struct near_dup *s, const struct oc_env *env, yyjson_val
 
 	yyjson_arr_foreach(against, i, max, file)
 	{
-		const char *path = resolve_path(s, env->base_dir, oc_json_str(file));
+		const char *path = oc_path_from(s->arena, env->base_dir, oc_json_str(file));
 		if (s->index_n == INDEX_MAX)
 			return oc_fail(err, OC_PLAN, s->name, "more than %u indexes", INDEX_MAX);
 		if (oc_index_open(&s->indexes[s->index_n], path, "near_dup", given, err))
@@ -205,7 +197,7 @@ static int open_near_dup(void **self, const struct oc_env *env, yyjson_val *opts
 	s->minhash = (s->opts.datatrove ? oc_minhash_datatrove : oc_minhash_new)(s->opts.bands,
 	                                                                         s->opts.rows);
 	if (clusters.len)
-		s->clusters = resolve_path(s, env->base_dir, clusters);
+		s->clusters = oc_path_from(s->arena, env->base_dir, clusters);
 	if (open_indexes(s, env, oc_json_get(opts, "against"), err)) {
 		close_near_dup(s);
 		return -1;

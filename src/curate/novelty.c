@@ -16,6 +16,7 @@
 
 #include "base/ctx.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "data/row.h"
 #include "index/disk.h"
 #include "index/rouge.h"
@@ -230,16 +231,10 @@ static int add_row(void *user, struct oc_row *row, struct oc_err *err)
 static int add_file(struct novelty *v, const struct oc_env *env, yyjson_val *name,
                     struct oc_err *err)
 {
-	struct oc_str file = oc_json_str(name);
-	struct oc_buf path = {0};
+	const char *path = oc_path_from(v->arena, env->base_dir, oc_json_str(name));
 
-	if (env->base_dir && file.len && file.p[0] != '/')
-		oc_buf_printf(&path, "%s/", env->base_dir);
-	oc_buf_str(&path, file);
-	int rc = oc_index_is(oc_buf_cstr(&path)) ? add_index(v, path.p, err)
-	                                         : oc_against_each(env, name, add_row, v, err);
-	oc_buf_fini(&path);
-	return rc;
+	return oc_index_is(path) ? add_index(v, path, err)
+	                         : oc_against_each(env, name, add_row, v, err);
 }
 
 static void close_novelty(void *self)

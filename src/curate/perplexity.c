@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "curate/rules.h"
 #include "index/kn.h"
 #include "text/view.h"
@@ -59,7 +60,6 @@ static int open_perplexity(void **self, const struct oc_env *env, yyjson_val *op
                            struct oc_err *err)
 {
 	struct perplexity *s = oc_zalloc(1, sizeof *s);
-	struct oc_str path = oc_json_get_str(opts, "model");
 	struct oc_str words = oc_json_get_str(opts, "words");
 	enum oc_kn_words kind = oc_str_is(words, "fold")    ? OC_KN_FOLD
 	                        : oc_str_is(words, "ccnet") ? OC_KN_CCNET
@@ -81,10 +81,9 @@ static int open_perplexity(void **self, const struct oc_env *env, yyjson_val *op
 		        "`bucket` needs `head` and `tail`, perplexities with head <= tail");
 		goto fail;
 	}
-	path = path.len && path.p[0] != '/' && env->base_dir
-	               ? oc_arena_printf(s->rules.arena, "%s/%.*s", env->base_dir, OC_ARG(path))
-	               : oc_arena_str(s->rules.arena, path);
-	if (oc_kn_open(&s->kn, path.p, kind, env->memory, err) < 0) {
+	const char *path =
+		oc_path_from(s->rules.arena, env->base_dir, oc_json_get_str(opts, "model"));
+	if (oc_kn_open(&s->kn, path, kind, env->memory, err) < 0) {
 		oc_fail_in(err, env->name);
 		goto fail;
 	}

@@ -123,15 +123,12 @@ static int read_key(struct pii *s, const struct oc_env *env, struct oc_str path,
 		s->key[1] = oc_draw_u64(&d);
 		return 0;
 	}
-	struct oc_str full =
-		*path.p == '/' || !env->base_dir
-			? path
-			: oc_arena_printf(s->arena, "%s/%.*s", env->base_dir, OC_ARG(path));
-	if (oc_file_read(full.p, 1u << 20, &b, err)) {
+	const char *full = oc_path_from(s->arena, env->base_dir, path);
+	if (oc_file_read(full, 1u << 20, &b, err)) {
 		rc = -1;
 	} else if (b.len < 16) {
 		rc = oc_fail(
-			err, OC_INPUT, full.p,
+			err, OC_INPUT, full,
 			"a key has at least 16 bytes; `head -c 32 /dev/urandom >FILE` makes one");
 	} else {
 		struct oc_hash128 h = oc_hash128(b.p, b.len);

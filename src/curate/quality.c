@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "curate/model_fits.h"
 #include "data/row.h"
 #include "index/linear.h"
@@ -57,16 +58,14 @@ static void close_quality(void *self)
 static int open_quality(void **self, const struct oc_env *env, yyjson_val *opts, struct oc_err *err)
 {
 	struct quality *s = oc_zalloc(1, sizeof *s);
-	struct oc_str path = oc_json_get_str(opts, "model");
 
 	s->name = oc_strdup(env->name);
 	s->arena = oc_arena_new();
 	s->field = oc_arena_str(s->arena, oc_json_get_str(opts, "field"));
 	s->label = oc_arena_str(s->arena, oc_json_get_str(opts, "label"));
 	s->min = oc_json_get_num(opts, "min", 0.5);
-	if (path.len && *path.p != '/' && env->base_dir)
-		path = oc_arena_printf(s->arena, "%s/%.*s", env->base_dir, OC_ARG(path));
-	if (oc_model_fits(path.p, 1, env, err) || !(s->model = oc_linear_read(path.p, err))) {
+	const char *path = oc_path_from(s->arena, env->base_dir, oc_json_get_str(opts, "model"));
+	if (oc_model_fits(path, 1, env, err) || !(s->model = oc_linear_read(path, err))) {
 		close_quality(s);
 		return -1;
 	}

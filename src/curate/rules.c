@@ -69,7 +69,7 @@ struct oc_str oc_strip_right(struct oc_str s)
 			s.len--;
 			continue;
 		}
-		while (n < 4 && n < s.len && ((unsigned char)s.p[s.len - n] & 0xC0) == 0x80)
+		while (n < 4 && n < s.len && oc_utf8_continues(s.p[s.len - n]))
 			n++;
 		const char *p = s.p + s.len - n;
 		if (!oc_is_space(oc_utf8_next(&p, s.p + s.len)))

@@ -48,7 +48,7 @@ static int open_schema(void **self, const struct oc_env *env, yyjson_val *opts, 
 	struct schema *s = oc_zalloc(1, sizeof *s);
 	struct oc_str file = oc_json_get_str(opts, "file");
 	yyjson_val *schema = oc_json_get(opts, "schema");
-	struct oc_buf path = {0}, bytes = {0};
+	struct oc_buf bytes = {0};
 	int rc = -1;
 
 	s->name = oc_strdup(env->name);
@@ -65,14 +65,12 @@ static int open_schema(void **self, const struct oc_env *env, yyjson_val *opts, 
 		goto out;
 	}
 	if (file.len) {
-		if (env->base_dir && file.p[0] != '/')
-			oc_buf_printf(&path, "%s/", env->base_dir);
-		oc_buf_str(&path, file);
-		if (oc_file_read(oc_buf_cstr(&path), (size_t)64 << 20, &bytes, err))
+		const char *path = oc_path_from(s->arena, env->base_dir, file);
+		if (oc_file_read(path, (size_t)64 << 20, &bytes, err))
 			goto out;
 		schema = oc_json_parse(s->arena, oc_buf_view(&bytes), err);
 		if (!schema) {
-			oc_fail_in(err, path.p);
+			oc_fail_in(err, path);
 			goto out;
 		}
 	}
@@ -84,7 +82,6 @@ static int open_schema(void **self, const struct oc_env *env, yyjson_val *opts, 
 	*self = s;
 	rc = 0;
 out:
-	oc_buf_fini(&path);
 	oc_buf_fini(&bytes);
 	if (rc)
 		close_schema(s);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "curate/applied.h"
 #include "curate/semantic.h"
 #include "data/facts.h"
@@ -116,7 +117,6 @@ static int choose_vectors(struct oc_semantic *s, const struct oc_env *env, yyjso
 {
 	struct oc_str model = oc_json_get_str(opts, "model"),
 		      file = oc_json_get_str(opts, "vectors");
-	struct oc_buf path = {0};
 
 	s->member = oc_arena_str(s->arena, oc_json_get_str(opts, "vector"));
 	if ((model.len > 0) + (file.len > 0) + (s->member.len > 0) > 1)
@@ -133,12 +133,7 @@ static int choose_vectors(struct oc_semantic *s, const struct oc_env *env, yyjso
 	s->llm = env->llm;
 	if (s->from != OC_FROM_FILE)
 		return 0;
-	if (file.p[0] != '/' && env->base_dir && env->base_dir[0])
-		oc_buf_printf(&path, "%s/", env->base_dir);
-	oc_buf_str(&path, file);
-	int rc = oc_npy_open(&s->npy, oc_buf_cstr(&path), err);
-	oc_buf_fini(&path);
-	return rc;
+	return oc_npy_open(&s->npy, oc_path_from(s->arena, env->base_dir, file), err);
 }
 
 static int open_semantic(void **self, const struct oc_env *env, yyjson_val *opts,

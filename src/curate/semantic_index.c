@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "curate/semantic.h"
 #include "index/tfidf.h"
 
@@ -137,11 +138,7 @@ int oc_semantic_against(struct oc_semantic *s, const struct oc_env *env, yyjson_
 		return -1;
 	yyjson_arr_foreach(against, i, max, file)
 	{
-		struct oc_str name = oc_json_str(file);
-		bool whole = !name.len || name.p[0] == '/' || !env->base_dir || !env->base_dir[0];
-		const char *path =
-			whole ? oc_arena_str(s->arena, name).p
-			      : oc_arena_printf(s->arena, "%s/%.*s", env->base_dir, OC_ARG(name)).p;
+		const char *path = oc_path_from(s->arena, env->base_dir, oc_json_str(file));
 		if (s->old_n == OC_SEMANTIC_INDEXES)
 			return oc_fail(err, OC_PLAN, s->name, "more than %u indexes",
 			               OC_SEMANTIC_INDEXES);

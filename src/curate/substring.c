@@ -13,18 +13,16 @@
  * a text that is one letter a million times keeps min_span of them, and what only dropped rows had
  * is not lost. Pieces are cut back to whole code points. `report` says what `cut` would take.
  */
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "curate/applied.h"
 #include "curate/substring.h"
 #include "data/facts.h"
 #include "data/row.h"
 #include "index/disk.h"
 #include "text/view.h"
-
-#define REST_EVERY 0x4000 /* rows */
 
 enum action { REPORT, CUT, DROP };
 
@@ -55,8 +53,7 @@ struct substring {
 	const char *keys;
 	const struct oc_span_piece *pieces;
 	uint64_t row_n, bytes, repeated_n, covered, findings; /* rows with repeats, their bytes */
-	struct oc_str maps[3];                                /* the streams of `out` */
-	atomic_ullong applied;
+	struct oc_applied applied;                            /* the streams of `out` */
 };
 
 static const struct oc_option options[] = {
@@ -122,15 +119,11 @@ static int open_indexes(struct substring *s, const struct oc_env *env, yyjson_va
 
 	yyjson_arr_foreach(against, i, max, file)
 	{
-		struct oc_str path = oc_json_str(file);
-		if (path.len && path.p[0] != '/' && env->base_dir)
-			path = oc_arena_printf(s->arena, "%s/%.*s", env->base_dir, OC_ARG(path));
-		else
-			path = oc_arena_str(s->arena, path);
+		const char *path = oc_path_from(s->arena, env->base_dir, oc_json_str(file));
 		if (s->index_n == OC_SPAN_INDEXES)
 			return oc_fail(err, OC_PLAN, s->name, "more than %u indexes",
 			               OC_SPAN_INDEXES);
-		if (oc_index_open(&s->indexes[s->index_n], path.p, "substring", given, err))
+		if (oc_index_open(&s->indexes[s->index_n], path, "substring", given, err))
 			return -1;
 		s->index_n++;
 	}
@@ -251,13 +244,12 @@ static int resolve(void *self, struct oc_spill *spill, struct oc_err *err)
 	                  err) ||
 	    oc_spans_settle(&k.spans, s->action == DROP, s->coverage, keep, &k, err))
 		goto out;
-	for (unsigned i = 0; i < 3; i++)
-		if (oc_spill_map(s->out, i, &s->maps[i], err))
-			goto out;
-	s->results = (const void *)s->maps[0].p;
-	s->result_n = s->maps[0].len / sizeof *s->results;
-	s->keys = s->maps[1].p;
-	s->pieces = (const void *)s->maps[2].p;
+	if (oc_applied_map(&s->applied, s->out, err))
+		goto out;
+	s->results = (const void *)s->applied.maps[0].p;
+	s->result_n = s->applied.maps[0].len / sizeof *s->results;
+	s->keys = s->applied.maps[1].p;
+	s->pieces = (const void *)s->applied.maps[2].p;
 	s->row_n = k.spans.set->row_n;
 	for (uint64_t i = 0; i < s->row_n; i++) {
 		s->bytes += k.spans.set->rows[i].text_len;
@@ -318,20 +310,15 @@ static int facts(void *self, struct oc_buf *out, struct oc_err *err)
 
 /* ----------------------------------------------------------------- applying */
 
-static bool continues(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
 /* The first 80 bytes of the longest run, whole code points. */
 static struct oc_str excerpt(struct oc_str text, const struct result *f)
 {
 	uint64_t from = f->row_from, end = from + f->run_len, to;
 
-	while (from < end && continues(text.p[from]))
+	while (from < end && oc_utf8_continues(text.p[from]))
 		from++;
 	to = from + 80 < end ? from + 80 : end;
-	while (to > from && to < text.len && continues(text.p[to]))
+	while (to > from && to < text.len && oc_utf8_continues(text.p[to]))
 		to--;
 	return (struct oc_str){text.p + from, to - from};
 }
@@ -386,11 +373,7 @@ static int apply(void *self, void *scratch, struct oc_row *row, struct oc_err *e
 	struct substring *s = self;
 
 	(void)scratch;
-	if (atomic_fetch_add_explicit(&s->applied, 1, memory_order_relaxed) % REST_EVERY ==
-	    REST_EVERY - 1) {
-		for (unsigned i = 0; i < 3; i++)
-			oc_map_rest(s->maps[i].p, s->maps[i].len);
-	}
+	oc_applied_told(&s->applied);
 	const struct result *f =
 		oc_applied_find(s->results, s->result_n, sizeof *s->results, row->number);
 	if (!f)

@@ -402,11 +402,6 @@ static int look_at_itself(struct settler *r, struct oc_err *err)
 	return 0;
 }
 
-static bool continues(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
 /* Back to whole code points. */
 static void trim(const struct settler *r, struct oc_buf *pieces)
 {
@@ -416,9 +411,9 @@ static void trim(const struct settler *r, struct oc_buf *pieces)
 
 	for (size_t i = 0; i < n; i++) {
 		uint64_t from = p[i].from, to = p[i].to;
-		while (from < to && continues(text.p[from]))
+		while (from < to && oc_utf8_continues(text.p[from]))
 			from++;
-		while (from < to && to < text.len && continues(text.p[to]))
+		while (from < to && to < text.len && oc_utf8_continues(text.p[to]))
 			to--;
 		if (from < to)
 			p[kept++] = (struct oc_span_piece){from, to};

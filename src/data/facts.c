@@ -435,7 +435,7 @@ static bool is_side(yyjson_val *v)
 		end = at + len;
 		for (unsigned k = 0; k < 2; k++) {
 			uint64_t edge = k ? end : at;
-			if (edge < text.len && ((unsigned char)text.p[edge] & 0xC0) == 0x80)
+			if (edge < text.len && oc_utf8_continues(text.p[edge]))
 				return false;
 		}
 	}

@@ -230,17 +230,12 @@ uint32_t oc_winnow_text(const struct oc_winnow *w, struct oc_str folded, uint64_
 
 /* ------------------------------------------------------------------- spans */
 
-static bool continues(char c)
-{
-	return ((unsigned char)c & 0xC0) == 0x80;
-}
-
 /* Cut back to whole code points. */
 static struct oc_common whole(struct oc_str a, struct oc_common c)
 {
 	uint32_t end = c.a + c.len, lead = end;
 
-	while (c.len && continues(a.p[c.a])) {
+	while (c.len && oc_utf8_continues(a.p[c.a])) {
 		c.a++;
 		c.b++;
 		c.len--;
@@ -249,7 +244,7 @@ static struct oc_common whole(struct oc_str a, struct oc_common c)
 		return c;
 	do {
 		lead--;
-	} while (continues(a.p[lead]));
+	} while (oc_utf8_continues(a.p[lead]));
 	unsigned char first = (unsigned char)a.p[lead];
 	uint32_t need = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
 	if (lead + need > end)

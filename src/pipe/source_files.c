@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "pipe/ahead.h"
 #include "pipe/source.h"
 
@@ -77,9 +78,7 @@ static int add_path(struct oc_files *f, const struct oc_env *env, struct oc_str 
 {
 	bool based = name.len && name.p[0] != '/' && env->base_dir && env->base_dir[0];
 	size_t dir_len = based ? strlen(env->base_dir) + 1 : 0;
-	struct oc_str path =
-		based ? oc_arena_printf(f->arena, "%s/%.*s", env->base_dir, OC_ARG(name))
-		      : oc_arena_str(f->arena, name);
+	const char *path = oc_path_from(f->arena, env->base_dir, name);
 
 	if (!name.len || memchr(name.p, 0, name.len))
 		return oc_fail(err, OC_PLAN, env->name, "path: an empty name or one with a NUL");
@@ -87,13 +86,13 @@ static int add_path(struct oc_files *f, const struct oc_env *env, struct oc_str 
 		add(f, name, "-");
 		return 0;
 	}
-	if (access(path.p, R_OK) == 0) {
-		add(f, name, path.p);
+	if (access(path, R_OK) == 0) {
+		add(f, name, path);
 		return 0;
 	}
-	if (errno == ENOENT && strpbrk(path.p + dir_len, "*?["))
-		return add_pattern(f, path.p, dir_len, err);
-	oc_fail_errno(err, path.p, "cannot read");
+	if (errno == ENOENT && strpbrk(path + dir_len, "*?["))
+		return add_pattern(f, path, dir_len, err);
+	oc_fail_errno(err, path, "cannot read");
 	err->code = OC_INPUT;
 	return -1;
 }

@@ -423,17 +423,15 @@ static int read_stage(struct reader *r, yyjson_val *at, struct oc_str part, yyjs
 /* The text of a recipe: a file (a name with / or .yaml), else a built-in one. */
 static int recipe_text(struct reader *r, yyjson_val *at, struct oc_str part, struct oc_buf *text)
 {
-	struct oc_str path;
+	const char *built_in;
 
 	if (ends(part, ".yaml") || ends(part, ".yml") || memchr(part.p, '/', part.len)) {
-		path = part.p[0] == '/' ? oc_arena_str(r->arena, part)
-		                        : oc_arena_printf(r->arena, "%s/%.*s", r->plan->base_dir,
-		                                          OC_ARG(part));
-		return oc_file_read(path.p, MAX_RECIPE, text, r->err);
+		const char *path = oc_path_from(r->arena, r->plan->base_dir, part);
+		return oc_file_read(path, MAX_RECIPE, text, r->err);
 	}
-	path.p = oc_recipe_builtin(part);
-	if (path.p) {
-		oc_buf_puts(text, path.p);
+	built_in = oc_recipe_builtin(part);
+	if (built_in) {
+		oc_buf_puts(text, built_in);
 		return 0;
 	}
 	if (oc_stage_find(part))

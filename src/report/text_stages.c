@@ -216,11 +216,11 @@ static void side(struct oc_buf *b, yyjson_val *v)
 	size_t len = (size_t)yyjson_get_uint(yyjson_arr_get(span, 1));
 	size_t from = at > EXCERPT / 4 ? at - EXCERPT / 4 : 0, to = from + EXCERPT;
 
-	while (from < text.len && ((unsigned char)text.p[from] & 0xC0) == 0x80)
+	while (from < text.len && oc_utf8_continues(text.p[from]))
 		from++;
 	if (to >= text.len)
 		to = text.len;
-	while (to < text.len && ((unsigned char)text.p[to] & 0xC0) == 0x80)
+	while (to < text.len && oc_utf8_continues(text.p[to]))
 		to++;
 	oc_buf_puts(b, "    ");
 	plain(b, oc_json_get_str(v, "label"));

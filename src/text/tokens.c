@@ -136,7 +136,7 @@ static uint32_t last_of(struct oc_str s, size_t *len)
 	*len = 0;
 	if (!s.len)
 		return 0;
-	while (n < 4 && n < s.len && ((unsigned char)s.p[s.len - n] & 0xC0) == 0x80)
+	while (n < 4 && n < s.len && oc_utf8_continues(s.p[s.len - n]))
 		n++;
 	*len = n;
 	const char *p = s.p + s.len - n;

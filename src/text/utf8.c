@@ -156,9 +156,9 @@ struct oc_str oc_utf8_cut(struct oc_str s, size_t max)
 	if (s.len <= max)
 		return s;
 	/* back to the start of the sequence that the cut would split; at most three bytes */
-	while (len > 0 && max - len < 3 && ((unsigned char)s.p[len] & 0xC0) == 0x80)
+	while (len > 0 && max - len < 3 && oc_utf8_continues(s.p[len]))
 		len--;
-	if (((unsigned char)s.p[len] & 0xC0) == 0x80)
+	if (oc_utf8_continues(s.p[len]))
 		len = max; /* no start near by: not UTF-8, so there is no boundary to keep */
 	return (struct oc_str){s.p, len};
 }

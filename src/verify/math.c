@@ -161,7 +161,7 @@ static void scratch_free(void *scratch)
 static struct oc_str clip(struct oc_str s)
 {
 	size_t n = s.len < 200 ? s.len : 200;
-	while (n < s.len && n && (s.p[n] & 0xC0) == 0x80)
+	while (n < s.len && n && oc_utf8_continues(s.p[n]))
 		n--;
 	return (struct oc_str){s.p, n};
 }
