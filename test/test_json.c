@@ -313,9 +313,59 @@ static void memory_stays_near_the_text(void **state)
 	oc_buf_fini(&b);
 }
 
+/* Around every power of two and of ten, against printf. */
+static void decimal_as_printf(void **state)
+{
+	struct oc_buf b = {0};
+	uint64_t two = 1, ten = 1;
+
+	(void)state;
+	for (unsigned i = 0; i < 64; i++, two *= 2, ten *= 10)
+		for (uint64_t d = 0; d < 5; d++) {
+			uint64_t v[2] = {two + d - 2, ten + d - 2};
+			for (unsigned k = 0; k < 2; k++) {
+				char told[32];
+				snprintf(told, sizeof told, "%llu", (unsigned long long)v[k]);
+				b.len = 0;
+				oc_buf_u64(&b, v[k]);
+				assert_string_equal(oc_buf_cstr(&b), told);
+			}
+		}
+	oc_buf_fini(&b);
+}
+
+/* A byte that is escaped is found wherever it stands in a string of any length below 20. */
+static void escapes_are_found_anywhere(void **state)
+{
+	static const struct {
+		char byte;
+		const char *told;
+	} cases[] = {{'"', "\\\""}, {'\\', "\\\\"}, {'\n', "\\n"}, {'\x1f', "\\u001f"}, {'~', "~"}};
+	struct oc_buf b = {0}, told = {0};
+
+	(void)state;
+	for (size_t len = 1; len < 20; len++)
+		for (size_t at = 0; at < len; at++)
+			for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+				char text[20];
+				memset(text, 'a', len);
+				text[at] = cases[c].byte;
+				b.len = told.len = 0;
+				oc_buf_json(&b, (struct oc_str){text, len});
+				oc_buf_printf(&told, "\"%.*s%s%.*s\"", (int)at,
+				              "aaaaaaaaaaaaaaaaaaaa", cases[c].told,
+				              (int)(len - at - 1), "aaaaaaaaaaaaaaaaaaaa");
+				assert_string_equal(oc_buf_cstr(&b), oc_buf_cstr(&told));
+			}
+	oc_buf_fini(&b);
+	oc_buf_fini(&told);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decimal_as_printf),
+		cmocka_unit_test(escapes_are_found_anywhere),
 		cmocka_unit_test_setup_teardown(errors_name_the_byte, up, down),
 		cmocka_unit_test_setup_teardown(depth_is_capped, up, down),
 		cmocka_unit_test_setup_teardown(numbers_and_members, up, down),

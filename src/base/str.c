@@ -79,39 +79,57 @@ void oc_buf_printf(struct oc_buf *b, const char *fmt, ...)
 	va_end(again);
 }
 
+/* Decimal digits of v: 1,233 / 4,096 is the logarithm of 2, at most one too many. */
+static unsigned digits_of(uint64_t v)
+{
+	static const uint64_t powers[] = {0,    1e1,  1e2,  1e3,  1e4,  1e5,  1e6,
+	                                  1e7,  1e8,  1e9,  1e10, 1e11, 1e12, 1e13,
+	                                  1e14, 1e15, 1e16, 1e17, 1e18, 1e19};
+	unsigned n = (64 - (unsigned)__builtin_clzll(v | 1)) * 1233 >> 12;
+
+	return n + (v >= powers[n]);
+}
+
 void oc_buf_u64(struct oc_buf *b, uint64_t v)
 {
 	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
 				    "25262728293031323334353637383940414243444546474849"
 				    "50515253545556575859606162636465666768697071727374"
 				    "75767778798081828384858687888990919293949596979899";
-	char digits[20], *p = digits + sizeof digits;
+	unsigned n = digits_of(v);
 
+	oc_buf_reserve(b, n);
+	char *p = b->p + (b->len += n);
 	for (; v >= 100; v /= 100)
 		memcpy(p -= 2, pairs + 2 * (v % 100), 2);
 	if (v >= 10)
-		memcpy(p -= 2, pairs + 2 * v, 2);
+		memcpy(p - 2, pairs + 2 * v, 2);
 	else
-		*--p = (char)('0' + v);
-	oc_buf_add(b, p, (size_t)(digits + sizeof digits - p));
+		p[-1] = (char)('0' + v);
+}
+
+/* Does one of eight bytes stand in a JSON string otherwise than it is? */
+static bool escapes(const char *p)
+{
+	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
+	uint64_t x, quote, slash;
+
+	memcpy(&x, p, 8);
+	quote = x ^ '"' * ones;
+	slash = x ^ '\\' * ones;
+	return (((x - 0x20 * ones) & ~x) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash)) &
+	       high;
 }
 
 /* How many of the first bytes stand in a JSON string as they are, found eight at a time. */
 static size_t plain(struct oc_str s)
 {
-	const uint64_t ones = 0x0101010101010101, high = 0x80 * ones;
 	size_t i = 0;
 
-	for (; i + 8 <= s.len; i += 8) {
-		uint64_t x, quote, slash;
-		memcpy(&x, s.p + i, 8);
-		quote = x ^ '"' * ones;
-		slash = x ^ '\\' * ones;
-		if ((((x - 0x20 * ones) & ~x) | ((quote - ones) & ~quote) |
-		     ((slash - ones) & ~slash)) &
-		    high)
-			break;
-	}
+	while (i + 8 <= s.len && !escapes(s.p + i))
+		i += 8;
+	if (s.len >= 8 && i + 8 > s.len && !escapes(s.p + s.len - 8))
+		i = s.len;
 	return i;
 }
 
@@ -121,7 +139,7 @@ void oc_buf_json(struct oc_buf *b, struct oc_str s)
 	size_t start = 0;
 
 	oc_buf_reserve(b, s.len + 2);
-	oc_buf_putc(b, '"');
+	b->p[b->len++] = '"';
 	for (size_t i = plain(s); i < s.len; i++) {
 		unsigned char c = (unsigned char)s.p[i];
 		if (c >= 0x20 && c != '"' && c != '\\')

@@ -5,7 +5,12 @@
 #include "base/err.h"
 #include "base/hash.h"
 
-static const char *const origins[] = {"real", "synthetic", "unknown"};
+#define NAME(text)                                                                                 \
+	{                                                                                          \
+		text, sizeof(text) - 1                                                             \
+	}
+
+static const struct oc_str origins[] = {NAME("real"), NAME("synthetic"), NAME("unknown")};
 static const char *const fates[] = {"live", "rejected", "held", "merged", "unused"};
 static const char *const results[] = {"keep", "drop", "undecided", "changed", "flag"};
 
@@ -21,12 +26,15 @@ static int name_find(struct oc_str text, const char *const *names, size_t n)
 
 const char *oc_origin_name(enum oc_origin origin)
 {
-	return origins[origin];
+	return origins[origin].p;
 }
 
 int oc_origin_parse(struct oc_str text)
 {
-	return name_find(text, origins, COUNT(origins));
+	for (size_t i = 0; i < COUNT(origins); i++)
+		if (oc_str_eq(text, origins[i]))
+			return (int)i;
+	return -1;
 }
 
 const char *oc_fate_name(enum oc_fate fate)
@@ -173,7 +181,7 @@ void oc_pedigree_write(struct oc_buf *b, const struct oc_row *row)
 	oc_buf_json(b, p->key);
 	STR(b, "id", p->id);
 	PUT(b, ",\"origin\":\"");
-	oc_buf_puts(b, origins[p->origin]);
+	oc_buf_str(b, origins[p->origin]);
 	PUT(b, "\",\"depth\":");
 	if (p->depth_at_least)
 		PUT(b, "\">=");
