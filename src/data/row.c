@@ -88,11 +88,13 @@ void oc_row_unreadable(struct oc_row *row, const char *rule, const char *why)
 
 int oc_row_parse(struct oc_row *row, struct oc_err *err)
 {
-	struct oc_err why = {0};
+	struct oc_err why;
 	struct oc_str again;
-	yyjson_val *root = oc_json_parse(row->arena, row->raw, &why);
+	yyjson_val *root;
 
 	(void)err;
+	oc_err_clear(&why);
+	root = oc_json_parse(row->arena, row->raw, &why);
 	row->root = NULL;
 	row->view = NULL;
 	if (!root) {

@@ -27,9 +27,9 @@ struct oc_lines {
 	bool file_end;   /* and nothing more comes from it */
 	enum mode mode;
 
-	struct oc_line last;
 	bool unread;
-	struct oc_buf kept; /* the text of `last` between two batches, when it is unread */
+	struct oc_line last; /* what is unread */
+	struct oc_buf kept;  /* its text between two batches */
 };
 
 struct oc_lines *oc_lines_new(struct oc_files *files, uint64_t max_len, bool arrays)
@@ -54,8 +54,9 @@ void oc_lines_free(struct oc_lines *l)
 	free(l);
 }
 
-void oc_lines_unread(struct oc_lines *l)
+void oc_lines_unread(struct oc_lines *l, const struct oc_line *last)
 {
+	l->last = *last;
 	l->unread = true;
 }
 
@@ -273,7 +274,6 @@ static int give(struct oc_lines *l, size_t n, size_t skip, struct oc_line *out)
 		out->text = place(l, l->buf + l->start, n);
 	take(l, n + skip);
 	out->after = l->before + l->offset;
-	l->last = *out;
 	return 1;
 }
 
@@ -305,7 +305,6 @@ static int pass_long_line(struct oc_lines *l, struct oc_line *out, struct oc_err
 	}
 	out->len = len;
 	out->after = l->before + l->offset;
-	l->last = *out;
 	return 1;
 }
 
@@ -333,7 +332,6 @@ static int next_line(struct oc_lines *l, struct oc_line *out, struct oc_err *err
 			l->offset += n + 1;
 			l->taken += n + 1;
 			out->after = l->before + l->offset;
-			l->last = *out;
 			return 1;
 		}
 		seen = l->end - l->start;
@@ -401,7 +399,6 @@ static int next_element(struct oc_lines *l, struct oc_line *out, struct oc_err *
 			out->bad = l->mode == ARRAY ? "the array is not closed"
 			                            : "text follows the end of the array";
 			l->mode = ARRAY_DONE;
-			l->last = *out;
 			return 1;
 		}
 		if (have > l->max)
@@ -423,7 +420,6 @@ static int next_element(struct oc_lines *l, struct oc_line *out, struct oc_err *
 	out->after = l->before + l->offset;
 	if (!n)
 		out->bad = "an element is missing between two commas";
-	l->last = *out;
 	return 1;
 }
 

@@ -37,8 +37,8 @@ int oc_lines_next(struct oc_lines *l, struct oc_line *out, struct oc_err *err);
  * NULL before the arena goes.
  */
 void oc_lines_into(struct oc_lines *l, struct oc_arena *arena);
-/* The next call gives the same record again. */
-void oc_lines_unread(struct oc_lines *l);
+/* The next call gives this record, the last one, again. */
+void oc_lines_unread(struct oc_lines *l, const struct oc_line *last);
 /* Reads on, without cutting records but hashing, until `offset` through all files. Only before the
  * first record. */
 int oc_lines_skip(struct oc_lines *l, uint64_t offset, struct oc_err *err);

@@ -107,7 +107,7 @@ static int join_lines(struct csv *s, struct record *r, struct oc_err *err)
 	oc_buf_str(&s->joined, r->line.text);
 	while (open && (rc = oc_lines_next(s->lines, &next, err)) > 0) {
 		if (next.input != r->line.input) {
-			oc_lines_unread(s->lines);
+			oc_lines_unread(s->lines, &next);
 			break;
 		}
 		/* The ending that was cut off stays part of the field. */

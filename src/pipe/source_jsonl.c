@@ -103,7 +103,7 @@ static int jsonl_next(void *self, struct oc_batch *batch, struct oc_err *err)
 		if (is_blank(line.text) && !line.too_long && !line.bad)
 			continue;
 		if (batch->row_n && bytes + line.text.len > OC_BATCH_BYTES) {
-			oc_lines_unread(s->lines);
+			oc_lines_unread(s->lines, &line);
 			break;
 		}
 		if (line.input != of) {
