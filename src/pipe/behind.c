@@ -5,12 +5,14 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/err.h"
 
-#define CHUNK   ((size_t)1 << 20)
-#define CHUNK_N 4
+/* A chunk is a huge page where the system has them: one piece for the disk to fetch, not 512. */
+#define CHUNK   ((size_t)2 << 20)
+#define CHUNK_N 2
 #define ALIGN   ((size_t)4096) /* of what O_DIRECT writes, in memory and on disk */
 
 struct oc_behind {
@@ -114,8 +116,11 @@ static char *chunk_new(void)
 {
 	void *p;
 
-	if (posix_memalign(&p, ALIGN, CHUNK))
+	if (posix_memalign(&p, CHUNK, CHUNK))
 		oc_oom(CHUNK);
+#ifdef MADV_HUGEPAGE
+	madvise(p, CHUNK, MADV_HUGEPAGE);
+#endif
 	return p;
 }
 

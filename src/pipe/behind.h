@@ -1,12 +1,12 @@
 /*
  * behind.h: a file that is written behind its writer's back.
  *
- * What is added is gathered in chunks of 1 MiB, which a thread of the file's own writes around the
+ * What is added is gathered in chunks of 2 MiB, which a thread of the file's own writes around the
  * page cache (O_DIRECT) where the file system can: half the CPU of a large output is the kernel's
  * copy into pages that nobody reads soon, and the fsync at the end finds nothing left to do. The
  * price: whoever reads the file next reads the disk. A file below one chunk is written plainly.
  *
- * One thread adds. Memory: four chunks.
+ * One thread adds. Memory: two chunks.
  */
 #ifndef PIPE_BEHIND_H
 #define PIPE_BEHIND_H
