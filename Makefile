@@ -25,7 +25,8 @@ PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 VERSION := 0.1.0
 
 # ------------------------------------------------------------------ libraries
-PKGS := yaml-0.1 libcurl sqlite3 libzstd zlib libisal libxxhash libpcre2-8 libutf8proc
+PKGS := yaml-0.1 sqlite3 libzstd zlib libisal libxxhash libpcre2-8 libutf8proc
+LOADED_PKGS := libcurl # only its header: src/net/curl_abi.h
 HAVE_YYJSON := $(shell pkg-config --exists yyjson && echo yes)
 ifeq ($(HAVE_YYJSON),yes)
 YYJSON_CFLAGS := $(shell pkg-config --cflags yyjson)
@@ -43,7 +44,7 @@ NO_ERROR = $(if $(filter gcc-12.% clang-14.%,$(if $(findstring clang,$(CC)),clan
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes $(if $(CI),-Werror$(NO_ERROR))
 CPPFLAGS := -D_GNU_SOURCE -DOUTCROSS_VERSION='"$(VERSION)"' -Iinclude -Isrc -I$(B)/gen \
-	$(YYJSON_CFLAGS) $(shell pkg-config --cflags $(PKGS))
+	$(YYJSON_CFLAGS) $(shell pkg-config --cflags $(PKGS) $(LOADED_PKGS))
 BASE_CFLAGS := -std=gnu17 -g -fPIC -fvisibility=hidden -ffp-contract=off $(WARN)
 CFLAGS_release := -O2 -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_asan := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer

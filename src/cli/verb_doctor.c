@@ -1,6 +1,5 @@
 /* outcross doctor: what this machine has, what is missing, and how to get it. */
 #define PCRE2_CODE_UNIT_WIDTH 8
-#include <curl/curl.h>
 #include <gmp.h>
 #include <pcre2.h>
 #include <sqlite3.h>
@@ -22,6 +21,7 @@
 #include "base/proc.h"
 #include "cli/verb.h"
 #include "llm/gguf_file.h"
+#include "net/http.h"
 #include "pipe/duck_abi.h"
 #include "plan/plan.h"
 
@@ -96,13 +96,19 @@ static void libraries(struct page *p)
 	pcre[strcspn(pcre, " ")] = '\0';
 	line(p, FINE, "outcross", "%s", OUTCROSS_VERSION);
 	line(p, FINE, "libraries",
-	     "yyjson %u.%u.%u, libyaml %d.%d.%d, libcurl %s, SQLite %s, zstd %s, zlib %s,",
-	     json >> 16, json >> 8 & 255, json & 255, major, minor, patch,
-	     curl_version_info(CURLVERSION_NOW)->version, sqlite3_libversion(),
+	     "yyjson %u.%u.%u, libyaml %d.%d.%d, SQLite %s, zstd %s, zlib %s,", json >> 16,
+	     json >> 8 & 255, json & 255, major, minor, patch, sqlite3_libversion(),
 	     ZSTD_versionString(), zlibVersion());
 	line(p, NOTE, "", "xxHash %u.%u.%u, PCRE2 %s, utf8proc %s, GMP %s",
 	     XXH_versionNumber() / 10000, XXH_versionNumber() / 100 % 100,
 	     XXH_versionNumber() % 100, pcre, utf8proc_version(), gmp_version);
+
+	struct oc_err err = {0};
+	const char *curl = oc_http_library(&err);
+	if (curl)
+		line(p, FINE, "endpoints", "libcurl %s", curl);
+	else
+		line(p, MISSING, "endpoints", "%s", err.msg);
 }
 
 static void local_model(struct page *p)

@@ -1,6 +1,5 @@
 #include "net/http.h"
 
-#include <curl/curl.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -11,9 +10,18 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "net/curl_abi.h"
 
 #define HEADER_CAP (64u << 10)
 #define EVENTS     256
+
+/* The call that is never made lets curl's header check the type of the value. */
+#define SET_EASY(h, easy, option, value)                                                           \
+	((void)(0 ? curl_easy_setopt(easy, option, value) : CURLE_OK),                             \
+	 (h)->curl->easy_setopt(easy, option, value))
+#define SET_MULTI(h, option, value)                                                                \
+	((void)(0 ? curl_multi_setopt((h)->multi, option, value) : CURLM_OK),                      \
+	 (h)->curl->multi_setopt((h)->multi, option, value))
 
 /* One request in flight; kept with its curl handle for the next one. */
 struct slot {
@@ -27,6 +35,7 @@ struct slot {
 };
 
 struct oc_http {
+	const struct oc_curl *curl;
 	struct oc_http_opts opts;
 	CURLM *multi;
 	int epoll, event;
@@ -51,24 +60,27 @@ struct oc_http_headers *oc_http_headers_new(void)
 void oc_http_headers_add(struct oc_http_headers *l, const char *name, const char *value)
 {
 	struct oc_buf line = {0};
-	struct curl_slist *list;
+	struct curl_slist *last = oc_zalloc(1, sizeof *last), **end = &l->list;
 
 	oc_buf_printf(&line, *value ? "%s: %s" : "%s:%s", name, value);
-	list = curl_slist_append(l->list, oc_buf_cstr(&line));
-	if (!list)
-		oc_oom(line.len);
-	l->list = list;
+	last->data = oc_strdup(oc_buf_cstr(&line));
 	explicit_bzero(line.p, line.len);
 	oc_buf_fini(&line);
+	while (*end)
+		end = &(*end)->next;
+	*end = last;
 }
 
 void oc_http_headers_free(struct oc_http_headers *l)
 {
 	if (!l)
 		return;
-	for (struct curl_slist *s = l->list; s; s = s->next)
+	for (struct curl_slist *s = l->list, *next; s; s = next) {
+		next = s->next;
 		explicit_bzero(s->data, strlen(s->data));
-	curl_slist_free_all(l->list);
+		free(s->data);
+		free(s);
+	}
 	free(l);
 }
 
@@ -147,7 +159,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *k
 	    errno == EEXIST)
 		epoll_ctl(h->epoll, EPOLL_CTL_MOD, fd, &e);
 	if (!known)
-		curl_multi_assign(h->multi, fd, h);
+		h->curl->multi_assign(h->multi, fd, h);
 	return 0;
 }
 
@@ -182,10 +194,12 @@ int oc_http_open(struct oc_http **out, const struct oc_http_opts *opts, struct o
 	h->epoll = h->event = -1;
 	h->timer = -1;
 	raise_files(opts->max_connections);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK || !(h->multi = curl_multi_init())) {
-		oc_fail(err, OC_INTERNAL, NULL, "libcurl does not start");
+	h->curl = oc_curl(err);
+	if (!h->curl)
 		goto fail;
-	}
+	h->multi = h->curl->multi_init();
+	if (!h->multi)
+		oc_oom(sizeof *h);
 	h->epoll = epoll_create1(EPOLL_CLOEXEC);
 	h->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	e.data.fd = h->event;
@@ -193,13 +207,13 @@ int oc_http_open(struct oc_http **out, const struct oc_http_opts *opts, struct o
 		oc_fail_errno(err, NULL, "cannot watch sockets");
 		goto fail;
 	}
-	curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-	curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-	curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
-	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-	curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, (long)opts->max_connections);
-	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)opts->max_connections);
+	SET_MULTI(h, CURLMOPT_SOCKETFUNCTION, on_socket);
+	SET_MULTI(h, CURLMOPT_SOCKETDATA, h);
+	SET_MULTI(h, CURLMOPT_TIMERFUNCTION, on_timer);
+	SET_MULTI(h, CURLMOPT_TIMERDATA, h);
+	SET_MULTI(h, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+	SET_MULTI(h, CURLMOPT_MAX_HOST_CONNECTIONS, (long)opts->max_connections);
+	SET_MULTI(h, CURLMOPT_MAXCONNECTS, (long)opts->max_connections);
 	*out = h;
 	return 0;
 fail:
@@ -213,15 +227,15 @@ void oc_http_close(struct oc_http *h)
 		return;
 	for (size_t i = 0; i < h->slot_n; i++) {
 		struct slot *s = h->slots[i];
-		curl_multi_remove_handle(h->multi, s->easy);
-		curl_easy_cleanup(s->easy);
+		h->curl->multi_remove_handle(h->multi, s->easy);
+		h->curl->easy_cleanup(s->easy);
 		oc_buf_fini(&s->headers);
 		oc_buf_fini(&s->body);
 		free(s);
 	}
 	free(h->slots);
 	if (h->multi)
-		curl_multi_cleanup(h->multi);
+		h->curl->multi_cleanup(h->multi);
 	if (h->event >= 0)
 		close(h->event);
 	if (h->epoll >= 0)
@@ -235,35 +249,42 @@ void oc_http_close(struct oc_http *h)
 static struct slot *slot_new(struct oc_http *h)
 {
 	struct slot *s = oc_zalloc(1, sizeof *s);
-	CURL *c = curl_easy_init();
+	CURL *c = h->curl->easy_init();
 
 	if (!c)
 		oc_oom(sizeof *s);
 	s->h = h;
 	s->easy = c;
-	curl_easy_setopt(c, CURLOPT_PRIVATE, s);
-	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(c, CURLOPT_POST, 1L);
-	curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, "");
-	curl_easy_setopt(c, CURLOPT_USERAGENT, h->opts.agent);
-	curl_easy_setopt(c, CURLOPT_TCP_KEEPALIVE, 1L);
-	curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 16384L);
-	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, s->error);
-	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
-	curl_easy_setopt(c, CURLOPT_HEADERDATA, s);
-	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
-	curl_easy_setopt(c, CURLOPT_WRITEDATA, s);
-	curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_send);
-	curl_easy_setopt(c, CURLOPT_PREREQDATA, s);
-	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(h->opts.connect_timeout * 1000));
+	SET_EASY(h, c, CURLOPT_PRIVATE, s);
+	SET_EASY(h, c, CURLOPT_NOSIGNAL, 1L);
+	SET_EASY(h, c, CURLOPT_PROTOCOLS_STR, "http,https");
+	SET_EASY(h, c, CURLOPT_FOLLOWLOCATION, 0L);
+	SET_EASY(h, c, CURLOPT_POST, 1L);
+	SET_EASY(h, c, CURLOPT_ACCEPT_ENCODING, "");
+	SET_EASY(h, c, CURLOPT_USERAGENT, h->opts.agent);
+	SET_EASY(h, c, CURLOPT_TCP_KEEPALIVE, 1L);
+	SET_EASY(h, c, CURLOPT_BUFFERSIZE, 16384L);
+	SET_EASY(h, c, CURLOPT_ERRORBUFFER, s->error);
+	SET_EASY(h, c, CURLOPT_HEADERFUNCTION, on_header);
+	SET_EASY(h, c, CURLOPT_HEADERDATA, s);
+	SET_EASY(h, c, CURLOPT_WRITEFUNCTION, on_body);
+	SET_EASY(h, c, CURLOPT_WRITEDATA, s);
+	SET_EASY(h, c, CURLOPT_PREREQFUNCTION, on_send);
+	SET_EASY(h, c, CURLOPT_PREREQDATA, s);
+	SET_EASY(h, c, CURLOPT_CONNECTTIMEOUT_MS, (long)(h->opts.connect_timeout * 1000));
 	if (h->slot_n == h->slot_cap) {
 		h->slot_cap = h->slot_cap ? h->slot_cap * 2 : 64;
 		h->slots = oc_realloc(h->slots, h->slot_cap * sizeof *h->slots);
 	}
 	h->slots[h->slot_n++] = s;
 	return s;
+}
+
+const char *oc_http_library(struct oc_err *err)
+{
+	const struct oc_curl *curl = oc_curl(err);
+
+	return curl ? curl->version_info(CURLVERSION_NOW)->version : NULL;
 }
 
 bool oc_http_is_loopback(const char *url)
@@ -304,22 +325,21 @@ int oc_http_post(struct oc_http *h, const struct oc_http_request *req, struct oc
 	s->headers.len = s->body.len = 0;
 	s->too_big = s->sent = s->again = false;
 	s->error[0] = 0;
-	curl_easy_setopt(s->easy, CURLOPT_URL, req->url);
+	SET_EASY(h, s->easy, CURLOPT_URL, req->url);
 	/* NULL: as the environment says; "": none. */
-	curl_easy_setopt(s->easy, CURLOPT_PROXY, oc_http_is_loopback(req->url) ? "" : NULL);
+	SET_EASY(h, s->easy, CURLOPT_PROXY, oc_http_is_loopback(req->url) ? "" : NULL);
 	/* Only TLS can agree on HTTP/2. Over plain HTTP newer curls (8.14) would let thousands wait
 	 * for the first connection's answer until their own connect timeout is over. */
-	curl_easy_setopt(s->easy, CURLOPT_PIPEWAIT,
-	                 strncasecmp(req->url, "https:", 6) == 0 ? 1L : 0L);
-	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, req->headers ? req->headers->list : NULL);
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, req->body.p);
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
-	curl_easy_setopt(s->easy, CURLOPT_TIMEOUT_MS, (long)(req->timeout * 1000));
-	CURLMcode rc = curl_multi_add_handle(h->multi, s->easy);
+	SET_EASY(h, s->easy, CURLOPT_PIPEWAIT, strncasecmp(req->url, "https:", 6) == 0 ? 1L : 0L);
+	SET_EASY(h, s->easy, CURLOPT_HTTPHEADER, req->headers ? req->headers->list : NULL);
+	SET_EASY(h, s->easy, CURLOPT_POSTFIELDS, req->body.p);
+	SET_EASY(h, s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.len);
+	SET_EASY(h, s->easy, CURLOPT_TIMEOUT_MS, (long)(req->timeout * 1000));
+	CURLMcode rc = h->curl->multi_add_handle(h->multi, s->easy);
 	if (rc != CURLM_OK) {
 		s->next = h->idle;
 		h->idle = s;
-		return oc_fail(err, OC_INTERNAL, NULL, "libcurl: %s", curl_multi_strerror(rc));
+		return oc_fail(err, OC_INTERNAL, NULL, "libcurl: %s", h->curl->multi_strerror(rc));
 	}
 	h->in_flight++;
 	return 0;
@@ -345,15 +365,15 @@ static void finish(struct oc_http *h, CURL *easy, CURLcode code)
 	long status = 0;
 	curl_off_t us = 0;
 
-	curl_easy_getinfo(easy, CURLINFO_PRIVATE, &s);
-	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-	curl_easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &us);
-	curl_multi_remove_handle(h->multi, easy);
+	h->curl->easy_getinfo(easy, CURLINFO_PRIVATE, &s);
+	h->curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+	h->curl->easy_getinfo(easy, CURLINFO_TOTAL_TIME_T, &us);
+	h->curl->multi_remove_handle(h->multi, easy);
 	h->in_flight--;
 	r.fault = fault_of(s, code);
 	r.why = s->too_big    ? "the reply is longer than allowed"
 	        : s->error[0] ? s->error
-	                      : curl_easy_strerror(code);
+	                      : h->curl->easy_strerror(code);
 	r.status = (int)status;
 	r.headers = oc_buf_view(&s->headers);
 	r.body = &s->body;
@@ -368,7 +388,7 @@ static int finish_all(struct oc_http *h)
 	CURLMsg *m;
 	int left, n = 0;
 
-	while ((m = curl_multi_info_read(h->multi, &left))) {
+	while ((m = h->curl->multi_info_read(h->multi, &left))) {
 		if (m->msg != CURLMSG_DONE)
 			continue;
 		finish(h, m->easy_handle, m->data.result);
@@ -405,11 +425,11 @@ int oc_http_run(struct oc_http *h, int timeout_ms, struct oc_err *err)
 			mask |= CURL_CSELECT_IN;
 		if (events[i].events & (EPOLLOUT | EPOLLERR))
 			mask |= CURL_CSELECT_OUT;
-		curl_multi_socket_action(h->multi, events[i].data.fd, mask, &h->running);
+		h->curl->multi_socket_action(h->multi, events[i].data.fd, mask, &h->running);
 	}
 	if (h->timer >= 0 && h->timer <= oc_now()) {
 		h->timer = -1;
-		curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &h->running);
+		h->curl->multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &h->running);
 	}
 	finish_all(h);
 	return 0;
@@ -500,13 +520,15 @@ double oc_http_duration(struct oc_str s)
 
 static double date(struct oc_str s)
 {
+	struct oc_err none = {0};
+	const struct oc_curl *curl = oc_curl(&none);
 	char text[64];
 
-	if (!s.len || s.len >= sizeof text)
+	if (!curl || !s.len || s.len >= sizeof text)
 		return -1;
 	memcpy(text, s.p, s.len);
 	text[s.len] = 0;
-	return (double)curl_getdate(text, NULL);
+	return (double)curl->getdate(text, NULL);
 }
 
 double oc_http_retry_after(struct oc_str headers, double now)

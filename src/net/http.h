@@ -25,8 +25,8 @@ struct oc_http_opts {
 };
 
 /*
- * The soft limit of open files is raised towards the hard one as max_connections needs. Costs
- * nothing until the first request.
+ * The soft limit of open files is raised towards the hard one as max_connections needs. The
+ * first one in a process loads libcurl: OC_MISSING when it is not there.
  */
 int oc_http_open(struct oc_http **h, const struct oc_http_opts *opts, struct oc_err *err);
 /* Abandons what is in flight, without calling `done`. */
@@ -89,6 +89,9 @@ double oc_http_retry_after(struct oc_str headers, double now);
 double oc_http_rate_reset(struct oc_str headers);
 /* "6m0s", "120ms", "41.724s", "12" (seconds) -> seconds; negative when it is none of these. */
 double oc_http_duration(struct oc_str s);
+
+/* The version of the library that does all this, or NULL: it cannot be loaded. */
+const char *oc_http_library(struct oc_err *err);
 
 /* Whether a URL names this machine: localhost, *.localhost, 127.0.0.0/8, [::1]. */
 bool oc_http_is_loopback(const char *url);
