@@ -74,6 +74,12 @@ unset NO_SUCH_KEY NO_SUCH_BASE
 bad 7 'NO_SUCH_KEY' "${R}models: {m: {type: openai, base: \"http://127.0.0.1:9/v1\", model: x, key_env: NO_SUCH_KEY}}\n$G"
 bad 7 'NO_SUCH_BASE' "${R}models: {m: {type: openai, base_env: NO_SUCH_BASE, model: x}}\n$G"
 bad 5 'http://127.0.0.1:9/v1.*[Cc]onnect' "${R}models: {m: {type: openai, base: \"http://127.0.0.1:9/v1\", model: x, tries: 2}}\n$G"
+# A libcurl that is none: only those who ask an endpoint meet it.
+mkdir broken && echo junk >broken/libcurl.so.4
+export LD_LIBRARY_PATH=$tmp/broken
+bad 7 'cannot load libcurl.*setup/system.sh' "${R}models: {m: {type: openai, base: \"http://127.0.0.1:9/v1\", model: x}}\n$G"
+"$OUTCROSS" doctor | grep -q '^-- *endpoints .*libcurl' || fail "doctor does not say that libcurl is broken"
+unset LD_LIBRARY_PATH
 head -c 5000 /dev/zero >not.gguf
 bad 3 'not.gguf' "${R}models: {m: {type: gguf, path: not.gguf}}\n$G"
 
