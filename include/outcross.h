@@ -170,6 +170,7 @@ struct oc_row {
 	void **notes;    /* one pointer per stage of the pass: prepare -> ordered */
 	struct oc_arena *arena; /* owner of everything above */
 	struct oc_str group; /* value of the plan's `report: {group_by}`, once it was looked up */
+	uint32_t words;      /* of all its texts, once the report's measures counted them */
 	bool sampled;        /* fell, and was shown to the row stages behind, which only said: */
 	uint64_t also;       /* bit k: step k of the pass would have dropped it as well */
 };

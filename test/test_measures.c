@@ -42,14 +42,17 @@ static struct oc_row *row_of(struct oc_batch *batch, const char *text)
 /* The number in the only bin that holds a row. */
 static double bin_start_of(const char *text)
 {
-	struct oc_measures *m = oc_measures_new(false, &env);
+	struct oc_measures *m = oc_measures_new(true, &env);
 	struct oc_batch *batch = oc_batch_new(1);
 	struct oc_arena *a = oc_arena_new();
+	struct oc_row *row = row_of(batch, text);
+	struct oc_err err = {0};
 	double start = -1;
 	size_t i, n;
 	yyjson_val *v;
 
-	oc_measures_row(m, row_of(batch, text));
+	oc_measures_row(row);
+	assert_int_equal(oc_measures_count(m, row, &err), 0);
 	yyjson_val *facts = facts_of(m, a), *from = oc_json_path(facts, OC_LIT("lengths.from"));
 	yyjson_arr_foreach(oc_json_path(facts, OC_LIT("lengths.real")), i, n, v)
 	{

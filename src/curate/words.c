@@ -316,12 +316,12 @@ static int judge_length(const struct words *w, struct oc_row *row)
 	n = oc_view_word_count(row, w->field);
 	low = w->min >= 0 && n < w->min;
 	high = w->max >= 0 && n > w->max;
-	oc_row_score(row, w->name,
-	             low    ? "too_short"
-	             : high ? "too_long"
-	                    : "words",
-	             low || high ? OC_DROP : OC_KEEP, (double)n, (double)(high ? w->max : w->min),
-	             (struct oc_str){NULL, 0});
+	oc_row_score_named(row, oc_str(w->name),
+	                   low    ? OC_LIT("too_short")
+	                   : high ? OC_LIT("too_long")
+	                          : OC_LIT("words"),
+	                   low || high ? OC_DROP : OC_KEEP, (double)n,
+	                   (double)(high ? w->max : w->min));
 	if (low || high)
 		row->fate = OC_REJECTED;
 	return low || high;

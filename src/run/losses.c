@@ -16,11 +16,9 @@
 
 void oc_losses_look(const struct oc_run *run, struct oc_row *row)
 {
-	struct oc_str field = oc_json_get_str(run->plan->report, "group_by");
-
-	if (!field.len || row->group.p || !row->root)
+	if (!run->group_by.len || row->group.p || !row->root)
 		return;
-	if (!oc_row_field(row, field, &row->group) || !row->group.len)
+	if (!oc_row_field(row, run->group_by, &row->group) || !row->group.len)
 		row->group = OC_LIT("(none)");
 }
 

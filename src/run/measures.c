@@ -1,6 +1,5 @@
 #include "run/measures.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -11,7 +10,6 @@
 #define BIN_N       24 /* lengths in words: 0, 1, 2-3, 4-5, 6-7, 8-11, ... two bins an octave */
 #define EXAMPLE_N   20
 #define LICENCE_MAX 64
-#define STRIPE_N    16 /* of counters, so that workers seldom count in the same place */
 
 enum group { REAL, SYNTHETIC, UNKNOWN, HELD_OUT, GROUP_N };
 
@@ -29,7 +27,7 @@ struct example {
 };
 
 struct oc_measures {
-	_Atomic uint64_t bins[STRIPE_N][GROUP_N][BIN_N];
+	uint64_t bins[GROUP_N][BIN_N];
 	uint64_t rows[GROUP_N], tokens[GROUP_N];
 	uint64_t depth_rows[DEPTH_MAX + 1], depth_tokens[DEPTH_MAX + 1];
 	bool depth_at_least;
@@ -104,14 +102,9 @@ static uint32_t words_of(const struct oc_row *row, yyjson_val *v)
 	return n;
 }
 
-void oc_measures_row(struct oc_measures *m, struct oc_row *row)
+void oc_measures_row(struct oc_row *row)
 {
-	uint32_t words = words_of(row, row->root);
-	/* The rows of a batch share an arena, and one worker has them at a time. */
-	uint64_t stripe = oc_hash64(&row->arena, sizeof row->arena, 0) % STRIPE_N;
-
-	atomic_fetch_add_explicit(&m->bins[stripe][group_of(row)][bin_of(words)], 1,
-	                          memory_order_relaxed);
+	row->words = words_of(row, row->root);
 }
 
 static int founder_add(struct oc_measures *m, struct oc_str name, double mass, struct oc_err *err)
@@ -221,6 +214,7 @@ int oc_measures_count(struct oc_measures *m, const struct oc_row *row, struct oc
 		return 0;
 	m->rows[g]++;
 	m->tokens[g] += tokens;
+	m->bins[g][bin_of(row->words)]++;
 	licence_add(m, p->licence);
 	if (row->test)
 		return 0;
@@ -262,12 +256,8 @@ void oc_measures_write(const struct oc_measures *m, struct oc_buf *b)
 	oc_buf_putc(b, ']');
 	for (unsigned g = 0; g < GROUP_N; g++) {
 		oc_buf_printf(b, ",\"%s\":[", group_names[g]);
-		for (unsigned i = 0; i < BIN_N; i++) {
-			uint64_t rows = 0;
-			for (unsigned s = 0; s < STRIPE_N; s++)
-				rows += m->bins[s][g][i];
-			oc_buf_printf(b, "%s%llu", i ? "," : "", (unsigned long long)rows);
-		}
+		for (unsigned i = 0; i < BIN_N; i++)
+			oc_buf_printf(b, "%s%llu", i ? "," : "", (unsigned long long)m->bins[g][i]);
 		oc_buf_putc(b, ']');
 	}
 	oc_buf_puts(b, "},\"licenses\":[");

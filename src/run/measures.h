@@ -15,7 +15,7 @@ struct oc_measures;
 struct oc_measures *oc_measures_new(bool unique, const struct oc_env *env);
 void oc_measures_free(struct oc_measures *m);
 /* Any thread, once per row that goes out, before its format is changed: lengths. */
-void oc_measures_row(struct oc_measures *m, struct oc_row *row);
+void oc_measures_row(struct oc_row *row);
 /* In row order, once per row of the output pass: founders, origins, depths, examples. */
 int oc_measures_count(struct oc_measures *m, const struct oc_row *row, struct oc_err *err);
 /* After the last row, before oc_measures_write. */

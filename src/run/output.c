@@ -185,7 +185,7 @@ static int finish(struct output *o, struct oc_row *row, struct oc_err *err)
 	oc_losses_look(o->run, row);
 	if (!o->run->opts->all_verdicts)
 		oc_verdicts_settle(row);
-	oc_measures_row(o->measures, row);
+	oc_measures_row(row);
 	if (o->format >= 0 && reformat(o, row, err))
 		return -1;
 	return oc_columns_project(o->columns, row, err);

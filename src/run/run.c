@@ -590,6 +590,7 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 
 	run->ctx = ctx;
 	run->plan = plan;
+	run->group_by = oc_json_get_str(plan->report, "group_by");
 	run->opts = opts;
 	run->arena = oc_arena_new();
 	run->lock_fd = -1;

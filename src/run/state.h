@@ -23,6 +23,7 @@ struct oc_run {
 	struct oc_ctx *ctx;
 	const struct oc_plan *plan;
 	const struct oc_run_opts *opts;
+	struct oc_str group_by; /* the plan's `report: {group_by}`, or empty */
 	struct oc_arena *arena; /* lives as long as the run */
 	char dir[PATH_MAX], work[PATH_MAX];
 	int lock_fd;
