@@ -3,12 +3,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -364,6 +366,32 @@ static void test_processes_share(void **state)
 	place_free(&p);
 }
 
+/* Two open a store that is not there yet, in the same microseconds. */
+static void processes_open_at_once(void **state)
+{
+	atomic_int *ready = mmap(NULL, sizeof *ready, PROT_READ | PROT_WRITE,
+	                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_true(ready != MAP_FAILED);
+	for (int round = 1; round <= 100; round++) {
+		struct place p = place_new();
+		pid_t pid = fork();
+		atomic_fetch_add(ready, 1);
+		while (atomic_load(ready) < 2 * round)
+			;
+		struct oc_store *s = open_store(&p, false);
+		close_store(s);
+		if (pid == 0)
+			_exit(0);
+		int status;
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		place_free(&p);
+	}
+	munmap(ready, sizeof *ready);
+}
+
 /* A file may grow to 64 KB: then every write fails, cleanly, and nothing is torn. */
 static void test_full_disk(void **state)
 {
@@ -427,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_torn_and_damaged),
 		cmocka_unit_test(test_index_is_rebuilt),
 		cmocka_unit_test(test_processes_share),
+		cmocka_unit_test(processes_open_at_once),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_refuses),
 	};

@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "base/err.h"
 
 #define VERSION 1
+#define BUSY_MS 30000 /* how long another process may hold the index */
 
 struct index {
 	sqlite3 *w, *r; /* writer (NULL when read-only), reader */
@@ -81,6 +83,18 @@ static bool on_network(const char *dir)
 	}
 }
 
+/* SQLite does not wait for a change of the journal's mode, for which it reads first and then locks:
+ * two that had read and wait for each other would wait for ever. Who gives up lets the other on. */
+static int set_journal(struct index *ix, const char *sql, struct oc_err *err)
+{
+	int rc;
+
+	for (unsigned ms = 0;
+	     (rc = sqlite3_exec(ix->w, sql, NULL, NULL, NULL)) == SQLITE_BUSY && ms < BUSY_MS; ms++)
+		usleep(1000);
+	return rc == SQLITE_OK ? 0 : fail(ix, ix->w, "cannot prepare the index of replies", err);
+}
+
 static int open_writer(struct index *ix, const char *dir, struct oc_err *err)
 {
 	int64_t version;
@@ -89,15 +103,15 @@ static int open_writer(struct index *ix, const char *dir, struct oc_err *err)
 	                    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
 	                    NULL) != SQLITE_OK)
 		return fail(ix, ix->w, "cannot open the index of replies", err);
-	sqlite3_busy_timeout(ix->w, 30000);
+	sqlite3_busy_timeout(ix->w, BUSY_MS);
 	version = number(ix->w, "PRAGMA user_version");
 	if (version > VERSION)
 		return oc_fail(err, OC_INPUT, ix->path,
 		               "was written by a newer Outcross (version %lld, this one reads %d)",
 		               (long long)version, VERSION);
-	if (exec(ix, ix->w,
-	         on_network(dir) ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL",
-	         err) < 0 ||
+	if (set_journal(ix,
+	                on_network(dir) ? "PRAGMA journal_mode=DELETE" : "PRAGMA journal_mode=WAL",
+	                err) < 0 ||
 	    /* The segments are the truth, so a commit need not reach the disk at once. */
 	    exec(ix, ix->w, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-32768;", err) < 0 ||
 	    exec(ix, ix->w, schema, err) < 0 || exec(ix, ix->w, "PRAGMA user_version=1", err) < 0 ||
@@ -121,7 +135,7 @@ static int open_reader(struct index *ix, bool readonly, struct oc_err *err)
 	if (sqlite3_open_v2(ix->path, &ix->r, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
 	    SQLITE_OK)
 		return fail(ix, ix->r, "cannot open the index of replies", err);
-	sqlite3_busy_timeout(ix->r, 30000);
+	sqlite3_busy_timeout(ix->r, BUSY_MS);
 	if (prepare(ix, ix->r, sql, &ix->find, &first) < 0) {
 		if (!readonly)
 			return fail(ix, ix->r, "cannot read the index of replies", err);
