@@ -13,7 +13,7 @@ static struct oc_err fault;
 
 static void load(void)
 {
-	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+	void *handle = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
 
 	if (!handle) {
 		oc_fail(&fault, OC_MISSING, "endpoint",
