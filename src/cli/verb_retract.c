@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cli/verb.h"
+#include "run/folder.h"
 #include "run/lookup.h"
 #include "run/run.h"
 #include "run/rundb.h"

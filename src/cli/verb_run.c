@@ -5,6 +5,7 @@
 #include "cli/verb.h"
 #include "loop/loop.h"
 #include "loop/rehearse.h"
+#include "run/folder.h"
 #include "run/run.h"
 
 #define SHOWN_BYTES 160 /* of a field, under --show */

@@ -97,12 +97,6 @@ void oc_run_result_json(struct oc_buf *b, const struct oc_run_result *result);
 int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_opts *opts,
            struct oc_run_result *result, struct oc_err *err);
 
-/* Folder a plan would run in (runs/NAME, runs/NAME-2, ...): the one that holds a run of it, else
- * the next free. 1: it exists and can be continued, 0: new. `changed` gets what differs from the
- * newest run of that name, one sentence a line. */
-int oc_run_folder(const struct oc_plan *plan, const char *wanted, char dir[4096],
-                  struct oc_buf *changed, struct oc_err *err);
-
 /* How many units make a comparison with held-out rows worth printing. */
 #define OC_HOLDOUT_FEW 200
 
