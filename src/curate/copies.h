@@ -28,6 +28,7 @@
 #ifndef CURATE_COPIES_H
 #define CURATE_COPIES_H
 
+#include "base/pool.h"
 #include "index/disk.h"
 #include "index/winnow.h"
 #include "pipe/spill.h"
@@ -106,6 +107,28 @@ struct oc_copied {
 typedef int oc_copied_fn(void *user, const struct oc_copied *found, struct oc_err *err);
 int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, oc_copied_fn *found,
                    void *user, struct oc_err *err);
+
+/* A place at which a query and a real row agree, big end first, as they are sorted. */
+struct oc_copy_candidate {
+	uint32_t query, at, source, source_at;
+};
+
+/* In source_at, as texts stay below 2^31 bytes: the source is one of many. */
+#define OC_COPY_ONE_OF_MANY 0x80000000u
+
+/* The second half: grows sorted candidates both ways, and tells what they become. */
+int oc_copies_grow(const struct oc_copies *c, struct oc_pool *pool, struct oc_sort *candidates,
+                   uint64_t memory, oc_copied_fn *found, void *user, struct oc_err *err);
+
+/* What the kernel maps around a byte that is looked at. */
+#define OC_COPY_PAGES ((uint64_t)64 << 10)
+
+static inline uint64_t oc_copy_spread(uint64_t h)
+{
+	h ^= h >> 29;
+	h *= 0xBF58476D1CE4E5B9u;
+	return h ^ h >> 32;
+}
 
 /* The judge: one query against every real row, by oc_common_judge; covered has a byte for each of
  * its text. Returns the longest span. */

@@ -23,11 +23,6 @@ static struct print_record print_of(uint64_t hash, bool query, uint32_t row, uin
 	                             htobe32(at)};
 }
 
-/* A place at which a query and a real row agree. */
-struct candidate {
-	uint32_t query, at, source, source_at;
-};
-
 struct place {
 	uint32_t row, at;
 };
@@ -45,8 +40,6 @@ struct finder {
 
 /* -------------------------------------------------------- rows and queries */
 
-/* What the kernel maps around a byte that is looked at. */
-#define PAGES ((uint64_t)64 << 10)
 /* Rows that are read one after the other before their pages are let go. */
 #define REST_EVERY 0x4000
 
@@ -61,7 +54,7 @@ void oc_copies_rest(const struct oc_copies *c)
 static void look(struct finder *f, uint64_t places)
 {
 	f->looks += places;
-	if (f->looks < f->memory / 4 / PAGES)
+	if (f->looks < f->memory / 4 / OC_COPY_PAGES)
 		return;
 	f->looks = 0;
 	oc_copies_rest(f->c);
@@ -290,26 +283,16 @@ static int gather(struct finder *f, uint64_t memory, struct oc_sort *sort, struc
 	return over_rows(f, gather_slice, memory, sort, err) ? -1 : oc_sort_done(sort, err);
 }
 
-/* Texts stay below 2^31 bytes: the bit above says that the source is one of many. */
-#define ONE_OF_MANY 0x80000000u
-
 static int candidate(struct finder *f, struct place query, struct place source, struct oc_err *err)
 {
-	struct candidate k = {htobe32(query.row), htobe32(query.at), htobe32(source.row),
-	                      htobe32(source.at)};
+	struct oc_copy_candidate k = {htobe32(query.row), htobe32(query.at), htobe32(source.row),
+	                              htobe32(source.at)};
 	return oc_sort_add(f->candidates, &k, 1, err);
 }
 
 /* ------------------------------------------ windows of frequent fingerprints */
 
 #define WINDOW_BASE 0xC2B2AE3D27D4EB4Fu
-
-static uint64_t spread(uint64_t h)
-{
-	h ^= h >> 29;
-	h *= 0xBF58476D1CE4E5B9u;
-	return h ^ h >> 32;
-}
 
 /* Sorts the windows that hold the k-gram at `p`, of those that begin after `after` (-1: all). */
 static int windows_of(struct finder *f, struct place p, int64_t after, bool query,
@@ -337,7 +320,7 @@ static int windows_of(struct finder *f, struct place p, int64_t after, bool quer
 	}
 	for (int64_t at = from; at <= last; at++) {
 		h = h * WINDOW_BASE + text[at + size - 1];
-		struct print_record r = print_of(spread(h), query, p.row, (uint32_t)at);
+		struct print_record r = print_of(oc_copy_spread(h), query, p.row, (uint32_t)at);
 		h -= text[at] * leaving;
 		if (oc_sort_add(f->windows, &r, 1, err))
 			return -1;
@@ -384,7 +367,7 @@ static int pair_windows(struct finder *f, struct oc_err *err)
 			if (!real_n || (first.row == p.row && real_n < 2))
 				continue;
 			s = first.row == p.row ? second : first;
-			s.at |= ONE_OF_MANY;
+			s.at |= OC_COPY_ONE_OF_MANY;
 			if (candidate(f, p, s, err))
 				return -1;
 		}
@@ -466,298 +449,6 @@ static int pair_up(struct finder *f, struct oc_sort *sort, struct oc_err *err)
 	}
 }
 
-/* ---------------------------------------------------------- candidates grow */
-
-/* How far a diagonal of (query, source) was compared already: a cache, one slot an entry. */
-struct diagonal {
-	uint32_t query, source, offset, to;
-};
-
-#define DIAGONALS ((uint32_t)1 << 14)
-
-/* For the sake of a longer span only, a query's bytes may be compared so often, and 1 MiB more. */
-#define EFFORT 64
-
-struct growth {
-	const struct oc_copies *c;
-	struct diagonal *diagonals;
-	struct oc_buf intervals;
-	struct oc_copied now;
-	uint64_t effort;
-	uint64_t looks, look_most; /* into texts, before they are let go */
-};
-
-static void add_interval(struct oc_buf *b, uint32_t from, uint32_t to)
-{
-	struct oc_interval *top;
-
-	while (b->len) {
-		top = (struct oc_interval *)(void *)(b->p + b->len) - 1;
-		if (top->to < from)
-			break;
-		from = top->from < from ? top->from : from;
-		to = top->to > to ? top->to : to;
-		b->len -= sizeof *top;
-	}
-	struct oc_interval i = {from, to};
-	oc_buf_add(b, &i, sizeof i);
-}
-
-static bool is_covered(const struct oc_buf *b, uint32_t from, uint32_t to)
-{
-	const struct oc_interval *i = (const void *)b->p;
-	uint64_t n = b->len / sizeof *i;
-
-	/* queries come in ascending order: only the last intervals can hold a later place */
-	for (; n && i[n - 1].to >= to; n--)
-		if (i[n - 1].from <= from)
-			return true;
-	return false;
-}
-
-static uint32_t smaller(uint32_t a, uint32_t b)
-{
-	return a < b ? a : b;
-}
-
-static void grow(struct growth *g, uint32_t at, uint32_t source, uint32_t source_at)
-{
-	struct oc_str q = oc_copies_text(g->c, g->now.row), s = oc_copies_text(g->c, source);
-	uint32_t offset = source_at - at, most, reach = g->c->winnow.min_span - g->c->winnow.k;
-	uint64_t slot = spread((uint64_t)source << 32 | offset) & (DIAGONALS - 1);
-	struct diagonal *d = &g->diagonals[slot];
-	struct oc_common span;
-
-	if (d->query == g->now.row && d->source == source && d->offset == offset && at < d->to)
-		return;
-	/* all windows that hold this k-gram are covered: only a longer span would be news */
-	if (is_covered(&g->intervals, at < reach ? 0 : at - reach,
-	               smaller(at + g->c->winnow.min_span, (uint32_t)q.len))) {
-		most = smaller(at, source_at) +
-		       smaller((uint32_t)q.len - at, (uint32_t)s.len - source_at);
-		if (most < g->now.longest.len ||
-		    (most == g->now.longest.len && source >= g->now.source))
-			return;
-		if (g->effort > ((uint64_t)EFFORT * q.len) + (1u << 20)) {
-			g->now.at_least = true;
-			return;
-		}
-	}
-	if (++g->looks >= g->look_most) {
-		g->looks = 0;
-		if (g->c->map_len > g->c->memory / 2)
-			oc_map_rest(g->c->text, g->c->maps[1].len);
-	}
-	span = oc_common_around(q, at, s, source_at);
-	g->effort += span.len;
-	*d = (struct diagonal){g->now.row, source, offset, span.a + span.len};
-	if (span.len < g->c->winnow.min_span)
-		return;
-	if (span.len > g->now.longest.len ||
-	    (span.len == g->now.longest.len && source < g->now.source)) {
-		g->now.longest = span;
-		g->now.source = source;
-	}
-	add_interval(&g->intervals, span.a, span.a + span.len);
-}
-
-/* What a worker found in its part of a block of candidates: queries and, apart, their intervals. */
-struct part {
-	const struct candidate *from;
-	size_t n;
-	struct oc_buf found, intervals;
-};
-
-struct verifier {
-	struct finder *f;
-	struct growth *growths; /* one a worker */
-	struct part *parts;
-};
-
-static void row_begin(struct growth *g, uint32_t row)
-{
-	g->now = (struct oc_copied){.row = row};
-	g->intervals.len = 0;
-	g->effort = 0;
-}
-
-static void row_grow(struct growth *g, const struct candidate *k)
-{
-	uint32_t source_at = be32toh(k->source_at);
-
-	g->now.at_least |= (source_at & ONE_OF_MANY) != 0;
-	grow(g, be32toh(k->at), be32toh(k->source), source_at & ~ONE_OF_MANY);
-}
-
-static void row_end(struct growth *g)
-{
-	g->now.interval = (const void *)g->intervals.p;
-	g->now.interval_n = (uint32_t)(g->intervals.len / sizeof *g->now.interval);
-	for (uint32_t i = 0; i < g->now.interval_n; i++)
-		g->now.covered += g->now.interval[i].to - g->now.interval[i].from;
-}
-
-static void verify_part(void *user, uint64_t item, unsigned worker)
-{
-	struct verifier *v = user;
-	struct part *part = &v->parts[item];
-	struct growth *g = &v->growths[worker];
-
-	part->found.len = part->intervals.len = 0;
-	for (size_t i = 0; i < part->n;) {
-		uint32_t row = part->from[i].query;
-		row_begin(g, be32toh(row));
-		for (; i < part->n && part->from[i].query == row; i++)
-			row_grow(g, &part->from[i]);
-		row_end(g);
-		if (!g->now.interval_n)
-			continue;
-		oc_buf_add(&part->found, &g->now, sizeof g->now);
-		oc_buf_str(&part->intervals, oc_buf_view(&g->intervals));
-	}
-}
-
-/* Whole queries, parted among the workers; what they found is told in row order. */
-static int verify_block(struct verifier *v, const struct candidate *k, size_t n,
-                        oc_copied_fn *found, void *user, struct oc_err *err)
-{
-	unsigned want = 4 * oc_pool_threads(v->f->pool), part_n = 0;
-	size_t at = 0;
-
-	while (at < n) {
-		size_t to = at + (n + want - 1) / want;
-		to = to < n ? to : n;
-		while (to < n && k[to].query == k[to - 1].query)
-			to++;
-		v->parts[part_n].from = k + at;
-		v->parts[part_n++].n = to - at;
-		at = to;
-	}
-	oc_pool_for(v->f->pool, part_n, verify_part, v);
-	for (unsigned i = 0; i < part_n; i++) {
-		struct part *part = &v->parts[i];
-		struct oc_copied *f = (void *)part->found.p;
-		const struct oc_interval *interval = (const void *)part->intervals.p;
-		for (size_t r = 0; r < part->found.len / sizeof *f; r++) {
-			f[r].interval = interval;
-			interval += f[r].interval_n;
-			look(v->f, 4); /* both texts and their names */
-			if (found(user, &f[r], err))
-				return -1;
-		}
-	}
-	oc_copies_rest(v->f->c);
-	return 0;
-}
-
-/* Candidates on their way to the workers. */
-struct block {
-	struct candidate *k;
-	size_t n, cap;
-	bool giant; /* its one query is being grown here: its candidates fill more than a block */
-};
-
-static int block_full(struct block *b, struct verifier *v, oc_copied_fn *found, void *user,
-                      struct oc_err *err)
-{
-	size_t whole = b->n;
-
-	if (b->giant || b->k[0].query == b->k[b->n - 1].query) {
-		struct growth *g = &v->growths[0];
-		if (!b->giant)
-			row_begin(g, be32toh(b->k[0].query));
-		b->giant = true;
-		for (size_t i = 0; i < b->n; i++)
-			row_grow(g, &b->k[i]);
-		b->n = 0;
-		return 0;
-	}
-	while (b->k[whole - 1].query == b->k[b->n - 1].query)
-		whole--;
-	if (verify_block(v, b->k, whole, found, user, err))
-		return -1;
-	memmove(b->k, b->k + whole, (b->n - whole) * sizeof *b->k);
-	b->n -= whole;
-	return 0;
-}
-
-static int giant_ends(struct block *b, struct verifier *v, oc_copied_fn *found, void *user,
-                      struct oc_err *err)
-{
-	struct growth *g = &v->growths[0];
-
-	for (size_t i = 0; i < b->n; i++)
-		row_grow(g, &b->k[i]);
-	b->n = 0;
-	b->giant = false;
-	row_end(g);
-	return g->now.interval_n ? found(user, &g->now, err) : 0;
-}
-
-static int feed_block(struct block *b, struct verifier *v, const struct candidate *k,
-                      oc_copied_fn *found, void *user, struct oc_err *err)
-{
-	if (b->n == b->cap && block_full(b, v, found, user, err))
-		return -1;
-	if (b->giant && be32toh(k->query) != v->growths[0].now.row &&
-	    giant_ends(b, v, found, user, err))
-		return -1;
-	b->k[b->n++] = *k;
-	return 0;
-}
-
-static int verify(struct finder *f, oc_copied_fn *found, void *user, struct oc_err *err)
-{
-	unsigned threads = oc_pool_threads(f->pool);
-	struct verifier v = {.f = f};
-	struct block b = {.cap = f->memory / 8 / sizeof *b.k};
-	const void *sorted;
-	size_t n;
-	int rc = -1;
-
-	b.cap = b.cap < 64 ? 64 : b.cap > 1 << 15 ? 1 << 15 : b.cap;
-	b.k = oc_alloc(b.cap * sizeof *b.k);
-	v.growths = oc_zalloc(threads, sizeof *v.growths);
-	v.parts = oc_zalloc((size_t)4 * threads, sizeof *v.parts);
-	for (unsigned i = 0; i < threads; i++) {
-		v.growths[i].c = f->c;
-		v.growths[i].look_most = f->memory / threads / 8 / PAGES; /* two texts each */
-		v.growths[i].diagonals = oc_alloc(DIAGONALS * sizeof *v.growths[i].diagonals);
-		memset(v.growths[i].diagonals, 0xFF, DIAGONALS * sizeof *v.growths[i].diagonals);
-	}
-	for (;;) {
-		if (oc_sort_next(f->candidates, &sorted, &n, err))
-			goto out;
-		if (!n)
-			break;
-		if (oc_cancelled(f->c->ctx)) {
-			oc_fail(err, OC_CANCELLED, f->c->name, "interrupted");
-			goto out;
-		}
-		const struct candidate *k = sorted;
-		for (size_t i = 0; i < n; i++)
-			if (feed_block(&b, &v, &k[i], found, user, err))
-				goto out;
-	}
-	if (b.giant)
-		rc = giant_ends(&b, &v, found, user, err);
-	else
-		rc = b.n ? verify_block(&v, b.k, b.n, found, user, err) : 0;
-out:
-	for (unsigned i = 0; i < threads; i++) {
-		free(v.growths[i].diagonals);
-		oc_buf_fini(&v.growths[i].intervals);
-	}
-	for (unsigned i = 0; i < 4 * threads; i++) {
-		oc_buf_fini(&v.parts[i].found);
-		oc_buf_fini(&v.parts[i].intervals);
-	}
-	free(v.growths);
-	free(v.parts);
-	free(b.k);
-	return rc;
-}
-
 int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, oc_copied_fn *found,
                    void *user, struct oc_err *err)
 {
@@ -776,8 +467,8 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 	f.bits = NULL;
 	f.windows = oc_sort_new(c->ctx, dir, sizeof(struct print_record),
 	                        sizeof(struct print_record), memory / 4, err);
-	f.candidates = oc_sort_new(c->ctx, dir, sizeof(struct candidate), sizeof(struct candidate),
-	                           memory / 4, err);
+	f.candidates = oc_sort_new(c->ctx, dir, sizeof(struct oc_copy_candidate),
+	                           sizeof(struct oc_copy_candidate), memory / 4, err);
 	if (!f.windows || !f.candidates || pair_up(&f, prints, err))
 		goto out;
 	oc_sort_free(prints);
@@ -786,7 +477,7 @@ int oc_copies_find(const struct oc_copies *c, const char *dir, uint64_t memory, 
 		goto out;
 	oc_sort_free(f.windows);
 	f.windows = NULL;
-	rc = verify(&f, found, user, err);
+	rc = oc_copies_grow(c, f.pool, f.candidates, memory, found, user, err);
 out:
 	oc_sort_free(prints);
 	oc_sort_free(f.windows);
