@@ -63,6 +63,22 @@ void oc_rows_members(struct oc_buf *b, yyjson_val *object, unsigned indent)
 	oc_buf_fini(&text);
 }
 
+void oc_rows_verdict(struct oc_buf *b, yyjson_val *v)
+{
+	yyjson_val *evidence = oc_json_get(v, "evidence");
+
+	oc_buf_printf(b, "%.*s/%.*s: %.*s", OC_ARG(oc_json_get_str(v, "stage")),
+	              OC_ARG(oc_json_get_str(v, "rule")), OC_ARG(oc_json_get_str(v, "result")));
+	if (oc_json_get(v, "score"))
+		oc_buf_printf(b, " %.6g", oc_json_get_num(v, "score", 0));
+	if (oc_json_get(v, "threshold"))
+		oc_buf_printf(b, " (limit %.6g)", oc_json_get_num(v, "threshold", 0));
+	if (evidence) {
+		oc_buf_putc(b, ' ');
+		oc_json_write(b, evidence);
+	}
+}
+
 void oc_rows_text(struct oc_buf *b, const struct oc_found *f, struct oc_arena *a)
 {
 	struct oc_err ignored = {0};
@@ -86,15 +102,8 @@ void oc_rows_text(struct oc_buf *b, const struct oc_found *f, struct oc_arena *a
 		oc_rows_block(b, f->row, 4, 400);
 	yyjson_arr_foreach(oc_json_get(ped, "verdicts"), i, n, v)
 	{
-		yyjson_val *evidence = oc_json_get(v, "evidence");
 		struct oc_buf text = {0};
-		oc_buf_printf(&text, "%.*s/%.*s: %.*s", OC_ARG(oc_json_get_str(v, "stage")),
-		              OC_ARG(oc_json_get_str(v, "rule")),
-		              OC_ARG(oc_json_get_str(v, "result")));
-		if (evidence) {
-			oc_buf_putc(&text, ' ');
-			oc_json_write(&text, evidence);
-		}
+		oc_rows_verdict(&text, v);
 		oc_rows_block(b, oc_buf_view(&text), 2, 2000);
 		oc_buf_fini(&text);
 	}

@@ -73,13 +73,7 @@ static void lists(struct oc_buf *b, yyjson_val *ped)
 	yyjson_arr_foreach(oc_json_get(ped, "verdicts"), i, n, v)
 	{
 		struct oc_buf text = {0};
-		oc_buf_printf(&text, "%.*s/%.*s: %.*s", OC_ARG(oc_json_get_str(v, "stage")),
-		              OC_ARG(oc_json_get_str(v, "rule")),
-		              OC_ARG(oc_json_get_str(v, "result")));
-		if (oc_json_get(v, "evidence")) {
-			oc_buf_putc(&text, ' ');
-			oc_json_write(&text, oc_json_get(v, "evidence"));
-		}
+		oc_rows_verdict(&text, v);
 		line(b, i ? "" : "verdicts", oc_buf_view(&text));
 		oc_buf_fini(&text);
 	}

@@ -35,3 +35,9 @@ n=$("$OUTCROSS" show $R --reason wrong_answer --json | wc -l)
 grep -q '1 rows; more' err || fail "$(cat err)"
 rc=0; "$OUTCROSS" show "$tmp" 2>err || rc=$?
 [ $rc -eq 3 ] && grep -q 'is not a run folder' err || fail "no run: $rc"
+# A verdict with a score is shown with it, and with its limit.
+printf 'outcross: 1\nsources: {r: {path: two.jsonl}}\ncurate: [{words: {min: 3}}]\n' >short.yaml
+printf '{"text":"two words"}\n{"text":"now there are four"}\n' >two.jsonl
+"$OUTCROSS" run short.yaml -q >out 2>&1 || fail "$(cat out)"
+"$OUTCROSS" show runs/short --rejected 2>err | grep -q 'words/too_short: drop 2 (limit 3)$' || fail "show: no score and limit"
+"$OUTCROSS" why runs/short r:0 | grep -q 'words/too_short: drop 2 (limit 3)$' || fail "why: no score and limit"
