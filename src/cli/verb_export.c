@@ -90,7 +90,12 @@ static int convert(struct export *x, struct oc_row *row, struct oc_err *err)
 	    (x->def->parse ? x->def->parse(x->self, row, err) : oc_row_parse(row, err)) < 0)
 		return -1;
 	if (row->fate != OC_LIVE || !row->root) {
-		refuse(x, row, OC_LIT("cannot be read"));
+		const struct oc_verdict *v = row->verdict_n ? &row->verdicts[0] : NULL;
+		oc_buf_puts(&why, "cannot be read");
+		if (v)
+			oc_buf_printf(&why, ": %.*s %.*s", OC_ARG(v->rule), OC_ARG(v->evidence));
+		refuse(x, row, oc_buf_view(&why));
+		oc_buf_fini(&why);
 		return 0;
 	}
 	if (x->to < 0)

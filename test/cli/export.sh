@@ -31,6 +31,10 @@ rows = list(csv.DictReader(open("qa.csv", newline="")))
 assert rows[0] == {"id": "1", "question": "2 + 3?", "answer": "5", "weight": ""}, rows[0]
 assert rows[1]["question"] == 'a "quoted", word' and rows[1]["weight"] == "0.5"
 END
+# What cannot be read says why.
+printf '{"text":"a"}\n{"text"\n' >torn.jsonl
+rc=0; "$OUTCROSS" export torn.jsonl --to text -o torn.out 2>err || rc=$?
+[ $rc -eq 3 ] && grep -q 'row 2: cannot be read: bad_json .*torn.jsonl:2: byte 7' err || fail "a row that cannot be read: $rc $(cat err)"
 # What has no place is refused by number; nothing is written.
 cat >chat.jsonl <<'END'
 {"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}
