@@ -301,6 +301,23 @@ static int intake(struct oc_run *run, char leg[PATH_MAX], struct oc_err *err)
 	return rc;
 }
 
+/* Every row that came was refused by its reader: the file is of another kind than the plan says. */
+static int check_read(const struct oc_run *run, struct oc_err *err)
+{
+	const struct oc_tally *t = &run->tally;
+	uint64_t unreadable = 0;
+
+	for (unsigned i = 0; i < t->line_n; i++)
+		if (t->lines[i].first && strcmp(t->lines[i].step, "read") == 0)
+			unreadable += t->lines[i].n;
+	if (!unreadable || unreadable < t->in)
+		return 0;
+	return oc_fail(err, OC_INPUT, "sources",
+	               "none of the %llu rows can be read: is `type` right? `outcross plan` shows "
+	               "the first of them",
+	               (unsigned long long)t->in);
+}
+
 static int conduct(struct oc_run *run, struct oc_err *err)
 {
 	struct oc_selection *sel = NULL;
@@ -310,10 +327,10 @@ static int conduct(struct oc_run *run, struct oc_err *err)
 
 	if (oc_run_is_direct(run)) {
 		run->phase = "rows";
-		if (oc_run_direct(run, err))
+		if (oc_run_direct(run, err) || check_read(run, err))
 			goto out;
 	} else {
-		if (intake(run, leg, err))
+		if (intake(run, leg, err) || check_read(run, err))
 			goto out;
 		run->phase = "holdout";
 		if (oc_holdout_draw(run, leg, &test, err) || oc_run_stages(run, test, leg, err))
@@ -475,6 +492,7 @@ int oc_run(struct oc_ctx *ctx, const struct oc_plan *plan, const struct oc_run_o
 		rc = status_settle(run, err);
 	if (rc)
 		run->state = err->code == OC_CANCELLED ? OC_RUN_STOPPED : OC_RUN_FAILED;
+	run->why = rc && run->state == OC_RUN_FAILED ? err : NULL;
 	for (unsigned i = 0; run->models && i < plan->model_n; i++)
 		if (run->models[i])
 			oc_llm_model_drain(run->models[i]);

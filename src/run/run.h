@@ -73,6 +73,7 @@ struct oc_run_status {
 	uint64_t waiting; /* rows that wait for people */
 	char note[128];   /* "waiting 12 s: 429 from ..." */
 	char why[256];    /* what the request that failed last was told; "" = none failed */
+	const struct oc_err *ended_by; /* of a run that failed; or NULL */
 };
 
 /* The status as one JSON object: what status.json holds. */

@@ -38,6 +38,7 @@ struct oc_run {
 	struct oc_note *notes;     /* (note_n) */
 	unsigned note_n;
 	enum oc_run_state state;
+	const struct oc_err *why; /* it failed, or NULL */
 	bool continued;
 	uint64_t waiting;
 	double started, last_status, last_event, last_progress;

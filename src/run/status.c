@@ -50,6 +50,7 @@ void oc_status_fill(struct oc_run *run, struct oc_run_status *s)
 		if (m.why[0])
 			snprintf(s->why, sizeof s->why, "%s", m.why);
 	}
+	s->ended_by = run->why;
 	s->sent += run->before.sent;
 	s->replied += run->before.replied;
 	s->failed += run->before.failed;
@@ -109,7 +110,14 @@ void oc_status_json(struct oc_buf *b, const struct oc_run_status *s)
 	oc_buf_double(b, s->money);
 	oc_buf_printf(b, ",\"seconds\":%.3f,\"waiting_for_people\":%llu,\"note\":", s->seconds,
 	              u(s->waiting));
-	oc_buf_json(b, oc_str(s->note));
+	struct oc_buf note = {0};
+	if (s->ended_by)
+		oc_buf_printf(&note, "%s%s%s", s->ended_by->where,
+		              s->ended_by->where[0] ? ": " : "", s->ended_by->msg);
+	else
+		oc_buf_puts(&note, s->note);
+	oc_buf_json(b, oc_buf_view(&note));
+	oc_buf_fini(&note);
 	oc_buf_putc(b, '}');
 }
 

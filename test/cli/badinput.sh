@@ -40,6 +40,10 @@ printf '{"text": broken}\n{"text":"row 8"}\n' >>seven.jsonl
 good seven.jsonl
 [ "$(wc -l <kept)" -eq 7 ] && grep -q 'seven.jsonl:7: byte 9: ' fell || fail "line 7: $(cat fell)"
 bad 3 'seven.jsonl:7: byte 9: .*on_bad_row: stop' "on_bad_row: stop\n$(file seven.jsonl)"
+"$OUTCROSS" status runs/bad$number | grep -q '^  r: row 7 of seven.jsonl: bad_json ' || fail "status: no word on why: $("$OUTCROSS" status runs/bad$number)"
+printf 'No JSON.\n\nNone here.\n' >prose.jsonl
+bad 3 'none of the 2 rows can be read' "$(file prose.jsonl)"
+bad 3 'none of the 2 rows can be read' "holdout: none\n$(file prose.jsonl)"
 printf '{"text":"short"}\n{"text":"%03000d"}\n{"text":"after"}\n' 0 >long.jsonl
 good long.jsonl
 [ "$(wc -l <kept)" -eq 2 ] && grep -q 'long.jsonl:2: the row has 3011 bytes, max_row is 1000' fell && grep -q '"offset":17,"len":3011' fell || fail "max_row: $(cat fell)"
