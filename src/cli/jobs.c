@@ -64,7 +64,8 @@ const struct oc_flag oc_job_flags[] = {
 struct talk {
 	struct oc_cli *cli;
 	double start;
-	struct oc_buf facts; /* objects, comma between */
+	struct oc_buf facts;      /* objects, comma between */
+	struct oc_buf unreadable; /* of the first row that could not be read: why, where */
 };
 
 static void progress(void *user, const struct oc_tally *t)
@@ -308,6 +309,7 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 		.user = &talk,
 		.progress = progress,
 		.facts = facts,
+		.unreadable = &talk.unreadable,
 		.show_mix = show_mix,
 	};
 	bool rows_on_stdout = strcmp(out, "-") == 0 && !job.dry;
@@ -332,7 +334,11 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 	} else if (!rc) {
 		say_facts(&talk);
 		summary(cli, &tally, seconds);
+		if (talk.unreadable.len)
+			oc_log(cli->ctx, OC_LOG_INFO, "%s: the first row that cannot be read: %s",
+			       cli->verb->name, oc_buf_cstr(&talk.unreadable));
 	}
+	oc_buf_fini(&talk.unreadable);
 	oc_buf_fini(&talk.facts);
 	oc_arena_free(arena);
 	free((void *)(uintptr_t)job.origins);

@@ -32,6 +32,7 @@ static int build(struct oc_cli *cli, struct oc_err *err)
 	const char *stage = oc_arg_str(cli, "for", NULL), *out = oc_arg_str(cli, "output", NULL);
 	const char *const stages[] = {stage};
 	const char **origins = oc_zalloc(cli->given_n + 1, sizeof *origins);
+	struct oc_buf unreadable = {0};
 	struct oc_tally tally = {0};
 	double start = oc_now();
 	unsigned origin_n = 0;
@@ -50,6 +51,7 @@ static int build(struct oc_cli *cli, struct oc_err *err)
 		.index = out,
 		.force = oc_arg_bool(cli, "force"),
 		.memory = (uint64_t)oc_arg_num(cli, "memory", 0),
+		.unreadable = &unreadable,
 	};
 	if (oc_job_run(&job, &tally, err))
 		goto out;
@@ -73,6 +75,7 @@ static int build(struct oc_cli *cli, struct oc_err *err)
 	}
 	oc_buf_fini(&b);
 out:
+	oc_buf_fini(&unreadable);
 	free(origins);
 	oc_tally_fini(&tally);
 	return rc;

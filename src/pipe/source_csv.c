@@ -47,7 +47,9 @@ static const struct oc_option options[] = {
          .type = OC_OPT_STRS,
          .help = "Files or patterns, read in order as one sequence; - is standard input.",
          .required = true},
-	{.key = "delimiter", .type = OC_OPT_STR, .def = ",", .help = "One character, or tab."},
+	{.key = "delimiter",
+         .type = OC_OPT_STR,
+         .help = "One character, or tab. Without it a tab in files named .tsv, else a comma."},
 	{.key = "header",
          .type = OC_OPT_BOOL,
          .def = "true",
@@ -311,6 +313,20 @@ static int settle(struct csv *s, yyjson_val *given, const char *name, struct oc_
 	return rc < 0 ? -1 : 0;
 }
 
+/* Whether the first path ends in .tsv, compressed or not. */
+static bool is_tsv(yyjson_val *path)
+{
+	struct oc_str s = oc_json_str(yyjson_is_arr(path) ? yyjson_arr_get_first(path) : path);
+	static const char *const ends[] = {".tsv", ".tsv.gz", ".tsv.zst"};
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		size_t n = strlen(ends[i]);
+		if (s.len > n && memcmp(s.p + s.len - n, ends[i], n) == 0)
+			return true;
+	}
+	return false;
+}
+
 static int csv_open(void **self, const struct oc_env *env, yyjson_val *opts, struct oc_err *err)
 {
 	struct csv *s = oc_zalloc(1, sizeof *s);
@@ -323,9 +339,11 @@ static int csv_open(void **self, const struct oc_env *env, yyjson_val *opts, str
 	s->trim = oc_json_get_bool(opts, "trim", false);
 	s->max_row = (uint64_t)oc_json_get_int(opts, "max_row", 256000000);
 	s->id = oc_arena_str(s->arena, oc_json_get_str(opts, "id"));
-	s->delimiter = oc_str_is(delimiter, "tab") ? '\t' : delimiter.len ? delimiter.p[0] : ',';
-	if ((delimiter.len != 1 && !oc_str_is(delimiter, "tab") && delimiter.len) ||
-	    s->delimiter == '"' || s->delimiter == '\n' || s->delimiter == '\r') {
+	if (!delimiter.len)
+		delimiter = is_tsv(oc_json_get(opts, "path")) ? OC_LIT("tab") : OC_LIT(",");
+	s->delimiter = oc_str_is(delimiter, "tab") ? '\t' : delimiter.p[0];
+	if ((delimiter.len != 1 && !oc_str_is(delimiter, "tab")) || s->delimiter == '"' ||
+	    s->delimiter == '\n' || s->delimiter == '\r') {
 		oc_fail(err, OC_PLAN, env->name,
 		        "delimiter: one character that is no quote and ends no line, or tab");
 		goto bad;
@@ -472,7 +490,7 @@ static int csv_parse(void *self, struct oc_row *row, struct oc_err *err)
 	struct oc_buf b = {0};
 	int rc = 0;
 
-	if (convert(s, row, &b)) {
+	if (row->fate == OC_LIVE && convert(s, row, &b)) {
 		row->raw = oc_arena_str(row->arena, oc_buf_view(&b));
 		rc = oc_row_parse(row, err);
 		if (!row->root)

@@ -35,6 +35,7 @@ struct run {
 	struct oc_buf *facts; /* (job->stage_n) what the stage handed over */
 	struct oc_kept *kept;
 	uint64_t memory; /* what one stage that compares rows may hold */
+	uint64_t unreadable;
 
 	/* the pass at work */
 	unsigned at;                /* source being read */
@@ -147,9 +148,22 @@ static int encode(void *user, const struct oc_batch *batch, struct oc_buf *out, 
 	return 0;
 }
 
+/* A row that its reader refused. */
+static void count_unreadable(struct run *r, const struct oc_row *row)
+{
+	const struct oc_verdict *v = row->verdicts;
+
+	if (r->unreadable++ || !r->job->unreadable)
+		return;
+	oc_buf_printf(r->job->unreadable, "%.*s %.*s", OC_ARG(v->rule), OC_ARG(v->evidence));
+}
+
 static void count(struct run *r, const struct oc_row *row)
 {
 	struct oc_tally *t = r->tally;
+
+	if (!r->from && row->verdict_n && oc_str_is(row->verdicts->stage, "read"))
+		count_unreadable(r, row);
 
 	t->in += !r->from;
 	oc_tally_verdicts(t, row, row->verdict_old);
@@ -553,8 +567,30 @@ static int index_check(const struct run *r, struct oc_err *err)
 	return -1;
 }
 
+/* Two files under one name would lose one of them; on standard output nobody could part them. */
+static int check_names(const struct oc_job *job, struct oc_err *err)
+{
+	const struct {
+		const char *option, *path;
+	} to[] = {{"--output", job->dry || job->index ? NULL : job->out},
+	          {"--rejected", job->rejected},
+	          {"--verdicts", job->verdicts}};
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t k = i + 1; k < 3; k++)
+			if (to[i].path && to[k].path && strcmp(to[i].path, to[k].path) == 0 &&
+			    strncmp(to[i].path, "/dev/", 5) != 0)
+				return oc_fail(err, OC_USAGE, to[k].path,
+				               "%s and %s cannot go to the same place: give one "
+				               "another name",
+				               to[i].option, to[k].option);
+	return 0;
+}
+
 static int check(const struct oc_job *job, struct oc_err *err)
 {
+	if (check_names(job, err))
+		return -1;
 	if (job->mix && job->stage_n)
 		return oc_fail(err, OC_INTERNAL, NULL, "a job has stages or a mix");
 	if (job->index && oc_sink_check(job->index, false, job->force, err))
@@ -564,6 +600,18 @@ static int check(const struct oc_job *job, struct oc_err *err)
 	if (job->rejected && oc_sink_check(job->rejected, false, job->force, err))
 		return -1;
 	return job->verdicts ? oc_sink_check(job->verdicts, false, job->force, err) : 0;
+}
+
+/* Files of another kind than their names say would pass as rows that all fell. */
+static int check_read(const struct run *r, struct oc_err *err)
+{
+	if (!r->unreadable || r->unreadable < r->tally->in)
+		return 0;
+	return oc_fail(err, OC_INPUT, r->job->input_n == 1 ? r->job->inputs[0] : NULL,
+	               "none of the %llu rows can be read as %s, which the name stands for%s%s",
+	               (unsigned long long)r->tally->in, r->sources[0].def->name,
+	               r->job->unreadable ? "; the first: " : "",
+	               r->job->unreadable ? oc_buf_cstr(r->job->unreadable) : "");
 }
 
 int oc_job_run(const struct oc_job *job, struct oc_tally *tally, struct oc_err *err)
@@ -580,7 +628,8 @@ int oc_job_run(const struct oc_job *job, struct oc_tally *tally, struct oc_err *
 	    sinks_open(&r, err))
 		goto out;
 	facts_prepare(&r);
-	if (run_passes(&r, err) || (r.mix && mix_write(&r, err)) || sinks_close(&r, err))
+	if (run_passes(&r, err) || check_read(&r, err) || (r.mix && mix_write(&r, err)) ||
+	    sinks_close(&r, err))
 		goto out;
 	tell_facts(&r);
 	rc = 0;

@@ -39,6 +39,9 @@ struct oc_job {
 	/* What a stage learned over all rows (oc_stage_def.facts), an object with `step` and `part`
 	 * as in report.json; in plan order, before the files get their names. May be NULL. */
 	void (*facts)(void *user, struct oc_str json);
+	/* Of the first row that could not be read, why and where; when none of them can, the job
+	 * fails with OC_INPUT. May be NULL. */
+	struct oc_buf *unreadable;
 	/* The mix, before anything is written: a table, and the same as JSON. May be NULL. */
 	void (*show_mix)(void *user, struct oc_str table, struct oc_str json);
 };

@@ -155,7 +155,7 @@ static const struct oc_source_def *kind_of(const char *path, struct oc_err *err)
 		s.len -= 3;
 	else if (ends(s, ".zst"))
 		s.len -= 4;
-	if (ends(s, ".csv"))
+	if (ends(s, ".csv") || ends(s, ".tsv"))
 		kind = "csv";
 	else if (ends(s, ".parquet"))
 		kind = "parquet";

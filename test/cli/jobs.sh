@@ -24,6 +24,7 @@ grep -q '4 rows in; 1 out, 3 rejected' talk || fail "summary: $(cat talk)"
 for reason in words/too_short exact/duplicate read/bad_json; do
 	grep -q "$reason 1" talk || fail "summary lacks $reason: $(cat talk)"
 done
+grep -q "first row that cannot be read: bad_json .*a.jsonl:3: byte 0" talk || fail "no word on line 3: $(cat talk)"
 [ "$(wc -l <r.jsonl)" -eq 3 ] || fail "rejected lines"
 [ "$(wc -l <v.jsonl)" -eq 7 ] || fail "verdict lines"
 python3 - <<'PY' || fail "verdicts or rejected rows are not what they should be"
@@ -55,7 +56,19 @@ refused 2 'say what to do' curate a.jsonl
 refused 2 'did you mean `words`' curate a.jsonl --do wrds
 refused 2 'did you mean `min`' curate a.jsonl --do words:mn=2
 refused 2 'exists already' curate a.jsonl --do exact -o out.jsonl
+refused 2 '--output and --rejected' curate a.jsonl --do exact -o same --rejected same
+refused 2 '--rejected and --verdicts' curate a.jsonl --do exact -o x --rejected same --verdicts same
+refused 2 '--output and --rejected' curate a.jsonl --do exact --rejected -
+[ ! -e same ] && [ ! -e x ] || fail "two files of one name"
 refused 3 'nope.jsonl' curate nope.jsonl --do exact
+printf 'Some prose.\n\nMore of it.\n' >prose.txt
+refused 3 'none of the 2 rows can be read as jsonl.*prose.txt:1: ' curate prose.txt --do exact -o prose.jsonl
+[ ! -e prose.jsonl ] || fail "output of a file of which nothing could be read"
+printf 'a\tb\n1\tx, y\n' >tabs.tsv
+"$OUTCROSS" curate tabs.tsv --do exact -q | grep -qx '{"a":1,"b":"x, y"}' || fail "a .tsv file"
+printf 'a,b\n1,2\n7,"x\n' >open.csv
+"$OUTCROSS" curate open.csv --do exact --rejected open.bad 2>/dev/null >open.out || fail "a quote that is never closed"
+[ "$(grep -o bad_csv open.bad | wc -l)" -eq 2 ] || fail "one bad record, one verdict: $(cat open.bad)"
 refused 2 'only once' curate - - --do exact
 refused 4 'no/folder' curate a.jsonl --do exact -o no/folder/x.jsonl
 refused 2 'outcross export' curate a.jsonl --do exact -o x.csv
