@@ -3,6 +3,7 @@
  * message and an exit status.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,19 @@ static int run_verb(struct oc_cli *cli, struct oc_err *err)
 	return rc;
 }
 
+/*
+ * Started without a standard stream, the next file opened would take its number, and what is said
+ * would be written into a data set. The place is filled by what cannot be used in its direction, so
+ * that reading and writing fail as they would have.
+ */
+static void fill_standard_streams(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	struct oc_cli cli = {0};
@@ -153,6 +167,7 @@ int main(int argc, char **argv)
 	bool help = false;
 	int at = verb_at(argc, argv), rc = 0;
 
+	fill_standard_streams();
 	if (argc > 1 && strcmp(argv[1], "__helper") == 0)
 		return oc_helper_main(argc, argv);
 	if (at == 0) {

@@ -103,4 +103,14 @@ kill $feeder 2>/dev/null; wait $feeder 2>/dev/null
 grep -q interrupted talk || fail "a signal: says $(cat talk)"
 [ ! -e slow.jsonl ] || fail "a signal left a file"
 ls -A | grep '^.outcross-job\|tmp$' && fail "temporary files stay"
+
+# Started without standard streams, as by a daemon: what is said does not land in the files that took
+# their numbers, and writing to what is not there is an error still.
+for i in $(seq 300); do echo "{\"text\":\"one two three four five six $i\"}"; done >many.jsonl
+"$OUTCROSS" curate many.jsonl --do near_dup -o open.jsonl --rejected open-r.jsonl 2>/dev/null || fail "near_dup"
+"$OUTCROSS" curate many.jsonl --do near_dup -o closed.jsonl --rejected closed-r.jsonl <&- >&- 2>&- ||
+	fail "without standard streams: exit $?"
+cmp open.jsonl closed.jsonl && cmp open-r.jsonl closed-r.jsonl || fail "talk went into a file"
+"$OUTCROSS" curate many.jsonl --do exact -q >&- 2>talk; rc=$?
+[ $rc -eq 4 ] && grep -q 'cannot write' talk || fail "standard output is not there: exit $rc: $(cat talk)"
 echo "jobs.sh: fine"
