@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +21,27 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "llm/store.h"
+#include "llm/store_seg.h"
+
+/* The store's flock, too. What another process may do between a segment's creation and its lock. */
+static bool meddle;
+
+int flock(int fd, int how)
+{
+	char path[64];
+	struct stat st;
+
+	if (meddle && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0) {
+		struct oc_err err = {0};
+		meddle = false;
+		snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+		int other = open(path, O_RDWR | O_APPEND);
+		if (seg_head_check(other, path, &err) != 0 || seg_head_write(other, path, &err) < 0)
+			abort();
+		close(other);
+	}
+	return (int)syscall(SYS_flock, fd, how);
+}
 
 struct place {
 	struct oc_ctx *ctx;
@@ -392,6 +415,57 @@ static void processes_open_at_once(void **state)
 	munmap(ready, sizeof *ready);
 }
 
+/* A segment that another process found between its creation and its lock has one head, not two. */
+static void found_before_locked(void **state)
+{
+	struct place p = place_new();
+
+	(void)state;
+	meddle = true;
+	struct oc_store *s = open_store(&p, false);
+	assert_false(meddle);
+	for (unsigned i = 0; i < 50; i++)
+		put_ok(s, i);
+	usleep(250000);
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(get(s, i), 1);
+	close_store(s);
+	s = open_store(&p, false);
+	for (unsigned i = 0; i < 50; i++)
+		assert_int_equal(get(s, i), 1);
+	close_store(s);
+	place_free(&p);
+}
+
+/* While one process builds a lost index again, another does not go by as if there were nothing. */
+static void lost_index_and_two(void **state)
+{
+	enum { N = 20000 };
+	struct place p = place_new();
+	struct oc_store *s = open_store(&p, false);
+	char path[128];
+	int status;
+
+	(void)state;
+	for (unsigned i = 0; i < N; i++)
+		put_ok(s, i);
+	close_store(s);
+	snprintf(path, sizeof path, "%s/index.db", p.dir);
+	assert_int_equal(unlink(path), 0);
+	pid_t pid = fork();
+	s = open_store(&p, false);
+	bool all = true;
+	for (unsigned i = 0; i < N && all; i += 997)
+		all = get(s, i) == 1;
+	close_store(s);
+	if (pid == 0)
+		_exit(all ? 0 : 1);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	assert_true(all);
+	place_free(&p);
+}
+
 /* A file may grow to 64 KB: then every write fails, cleanly, and nothing is torn. */
 static void test_full_disk(void **state)
 {
@@ -456,6 +530,8 @@ int main(void)
 		cmocka_unit_test(test_index_is_rebuilt),
 		cmocka_unit_test(test_processes_share),
 		cmocka_unit_test(processes_open_at_once),
+		cmocka_unit_test(found_before_locked),
+		cmocka_unit_test(lost_index_and_two),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_refuses),
 	};

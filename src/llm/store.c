@@ -205,7 +205,8 @@ static int segment_create(struct oc_store *s, uint32_t id, struct oc_err *err)
 			continue;
 		if (fd < 0)
 			return oc_fail_errno(err, path, "cannot create");
-		if (flock(fd, LOCK_EX | LOCK_NB) < 0) { /* someone opened it in between */
+		/* Someone opened it in between, and may have gone again and left its head. */
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0 || lseek(fd, 0, SEEK_END) != 0) {
 			close(fd);
 			continue;
 		}
@@ -697,6 +698,7 @@ int oc_store_open(struct oc_store **out, struct oc_ctx *ctx, const char *dir, bo
 	pthread_condattr_t attr;
 	struct oc_err ignored = {0};
 	bool fresh;
+	int turn = -1;
 
 	s->ctx = ctx;
 	s->dir = oc_strdup(dir);
@@ -710,8 +712,11 @@ int oc_store_open(struct oc_store **out, struct oc_ctx *ctx, const char *dir, bo
 	pthread_cond_init(&s->wake, &attr);
 	pthread_cond_init(&s->flushed, NULL);
 	pthread_condattr_destroy(&attr);
-	if (!readonly && oc_mkdirs(dir, err) < 0)
-		goto fail;
+	if (!readonly) {
+		if (oc_mkdirs(dir, err) < 0)
+			goto fail;
+		turn = seg_turn(ctx, dir);
+	}
 	if (index_open(&s->index, ctx, dir, readonly, &fresh, err) < 0)
 		goto fail;
 	if (readonly)
@@ -733,9 +738,13 @@ int oc_store_open(struct oc_store **out, struct oc_ctx *ctx, const char *dir, bo
 		}
 		s->running = true;
 	}
+	if (turn >= 0)
+		close(turn);
 	*out = s;
 	return 0;
 fail:
+	if (turn >= 0)
+		close(turn);
 	oc_store_close(s, &ignored);
 	return -1;
 }

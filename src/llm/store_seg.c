@@ -1,7 +1,9 @@
 #include "llm/store_seg.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -19,6 +21,16 @@ _Static_assert(sizeof(struct seg_frame) == 40, "the frame is written as it lies 
 _Static_assert(sizeof(struct seg_meta) == 72, "the payload's head is written as it lies in memory");
 
 static const char head_magic[8] = "OCREPLY";
+
+int seg_turn(struct oc_ctx *ctx, const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK &&
+	       !oc_cancelled(ctx))
+		usleep(10000);
+	return fd;
+}
 
 int seg_head_write(int fd, const char *path, struct oc_err *err)
 {

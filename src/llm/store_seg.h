@@ -79,6 +79,14 @@ typedef int seg_scan_fn(void *user, const struct seg_frame *f, uint64_t offset, 
 int64_t seg_scan(int fd, const char *path, uint64_t from, seg_scan_fn *fn, void *user,
                  uint64_t *skipped, struct oc_err *err);
 
+/*
+ * Those who open a store take turns: a segment that another one has locked to recover it is not in
+ * the index yet, and whoever went by would pay for its replies again. Where folders cannot be
+ * locked (NFS), and once cancelled, nobody waits. Closing the returned descriptor (or -1) ends the
+ * turn.
+ */
+int seg_turn(struct oc_ctx *ctx, const char *dir);
+
 int seg_head_write(int fd, const char *path, struct oc_err *err);
 /* Refuses files that are not segments or are of a newer version. 1 fine, 0 empty, -1 refused. */
 int seg_head_check(int fd, const char *path, struct oc_err *err);
