@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -165,4 +166,30 @@ const char *oc_path_from(struct oc_arena *a, const char *folder, struct oc_str p
 bool oc_file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+void oc_glob_quote(struct oc_buf *pattern, struct oc_str path)
+{
+	for (size_t i = 0; i < path.len; i++) {
+		if (strchr("*?[\\", path.p[i]))
+			oc_buf_putc(pattern, '\\');
+		oc_buf_putc(pattern, path.p[i]);
+	}
+}
+
+int oc_glob(const char *dir, const char *pattern, int flags, glob_t *found)
+{
+	struct oc_buf b = {0};
+
+	oc_buf_printf(&b, "%s/%s", dir, pattern);
+	struct oc_str whole = {b.p, b.len}, folder = {b.p, strlen(dir)};
+	struct oc_buf quoted = {0};
+	bool there = oc_file_exists(oc_buf_cstr(&b));
+	oc_glob_quote(&quoted, there ? whole : folder);
+	if (!there)
+		oc_buf_printf(&quoted, "/%s", pattern);
+	int rc = glob(oc_buf_cstr(&quoted), flags, NULL, found);
+	oc_buf_fini(&quoted);
+	oc_buf_fini(&b);
+	return rc;
 }

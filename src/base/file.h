@@ -4,6 +4,8 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <glob.h>
+
 #include "base/str.h"
 
 /* Reads a whole file of at most `max` bytes. The buffer has a NUL behind its end. */
@@ -25,5 +27,13 @@ int oc_remove_tree(const char *path, struct oc_err *err); /* a missing path is f
 /* What a plan or a command means by a path: a relative one begins at `folder` (NULL, "": here). */
 const char *oc_path_from(struct oc_arena *a, const char *folder, struct oc_str path);
 bool oc_file_exists(const char *path);
+
+/* Adds a path to a pattern of glob(3) in which it is to stand for itself. */
+void oc_glob_quote(struct oc_buf *pattern, struct oc_str path);
+/*
+ * glob(3) within a folder, whose own name is no pattern ("runs [old]"); nor is the name of a file
+ * that is there, brackets and all.
+ */
+int oc_glob(const char *dir, const char *pattern, int flags, glob_t *found);
 
 #endif

@@ -1,9 +1,9 @@
 /* outcross export: rows in another shape, or in another kind of file. */
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "cli/verb.h"
 #include "data/format.h"
 #include "pipe/duck_abi.h"
@@ -218,14 +218,20 @@ static int choose_source(struct export *x, struct oc_err *err)
 	struct oc_buf json = {0};
 	yyjson_val *given;
 	bool run = stat(in, &st) == 0 && S_ISDIR(st.st_mode);
-	struct oc_str path =
-		run ? oc_arena_printf(x->arena, "%s/out/data/%s-*", in, split) : oc_str(in);
+	struct oc_str path = oc_str(in);
 	bool parquet = ends(in, ".parquet");
 	glob_t found = {0};
 
-	if (run && glob(path.p, 0, NULL, &found) == 0)
-		parquet = ends(found.gl_pathv[0], ".parquet");
-	globfree(&found);
+	if (run) {
+		struct oc_buf pattern = {0};
+		oc_glob_quote(&pattern, path);
+		oc_buf_printf(&pattern, "/out/data/%s-*", split);
+		path = oc_arena_str(x->arena, oc_buf_view(&pattern));
+		oc_buf_fini(&pattern);
+		if (glob(path.p, 0, NULL, &found) == 0)
+			parquet = ends(found.gl_pathv[0], ".parquet");
+		globfree(&found);
+	}
 
 	if (x->csv && strcmp(in, "-") == 0)
 		return oc_fail(err, OC_USAGE, "export",

@@ -1,13 +1,13 @@
 /* What one run spent, read from the segments it wrote to. */
 #include <errno.h>
 #include <fcntl.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "llm/store_pending.h"
 #include "llm/store_seg.h"
 
@@ -115,13 +115,9 @@ static int segments_each(const char *dir,
                          int (*fn)(void *user, const char *path, uint32_t id, struct oc_err *err),
                          void *user, struct oc_err *err)
 {
-	struct oc_buf pattern = {0};
 	glob_t found = {0};
-	int rc = 0;
+	int rc = 0, how = oc_glob(dir, "seg-*.ocr", 0, &found);
 
-	oc_buf_printf(&pattern, "%s/seg-*.ocr", dir);
-	int how = glob(oc_buf_cstr(&pattern), 0, NULL, &found);
-	oc_buf_fini(&pattern);
 	if (how && how != GLOB_NOMATCH)
 		return oc_fail(err, OC_IO, dir, "cannot list the reply store");
 	for (size_t i = 0; !rc && i < found.gl_pathc; i++) {

@@ -1,11 +1,11 @@
 #include "loop/rehearse.h"
 
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
+#include "base/file.h"
 #include "loop/loop.h"
 #include "pipe/parquet_lines.h"
 
@@ -43,13 +43,13 @@ static void split_fini(struct split *s)
 static int split_init(struct split *s, const char *dir, const char *name, bool real_only,
                       struct oc_str field, struct oc_err *err)
 {
-	char pattern[PATH_MAX];
+	char pattern[300];
 
 	*s = (struct split){.real_only = real_only, .field = field, .arena = oc_arena_new()};
-	if (snprintf(pattern, sizeof pattern, "%s/out/data/%s-*", dir, name) >= (int)sizeof pattern)
-		return oc_fail(err, OC_IO, dir, "the folder's name is too long");
-	int rc = glob(pattern, 0, NULL, &s->files);
-	return rc && rc != GLOB_NOMATCH ? oc_fail(err, OC_IO, pattern, "cannot list the files") : 0;
+	if (snprintf(pattern, sizeof pattern, "out/data/%s-*", name) >= (int)sizeof pattern)
+		return oc_fail(err, OC_IO, dir, "the split's name is too long");
+	int rc = oc_glob(dir, pattern, 0, &s->files);
+	return rc && rc != GLOB_NOMATCH ? oc_fail(err, OC_IO, dir, "cannot list the files") : 0;
 }
 
 /* 1: the next data file is open; 0: there is none. */

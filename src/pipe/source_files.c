@@ -59,8 +59,13 @@ static int by_bytes(const void *a, const void *b)
 /* glob(3) would sort by the locale. */
 static int add_pattern(struct oc_files *f, const char *pattern, size_t dir_len, struct oc_err *err)
 {
+	struct oc_buf quoted = {0};
 	glob_t found;
-	int rc = glob(pattern, GLOB_NOSORT, NULL, &found);
+
+	oc_glob_quote(&quoted, (struct oc_str){pattern, dir_len});
+	oc_buf_puts(&quoted, pattern + dir_len);
+	int rc = glob(oc_buf_cstr(&quoted), GLOB_NOSORT, NULL, &found);
+	oc_buf_fini(&quoted);
 
 	if (rc == GLOB_NOMATCH)
 		return oc_fail(err, OC_INPUT, pattern, "no file matches this pattern");

@@ -1,9 +1,9 @@
 /* What the sources' files were: kept after the intake, for the card and for noticing changes. */
-#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
 #include "pipe/source.h"
 #include "run/state.h"
 
@@ -19,11 +19,10 @@ static int each_file(const struct oc_plan_source *s, const char *base_dir,
 		struct oc_str path =
 			oc_json_str(yyjson_is_arr(paths) ? yyjson_arr_get(paths, i) : paths);
 		bool rooted = path.len && path.p[0] == '/';
-		char full[4096];
+		char pattern[4096];
 		glob_t found = {0};
-		snprintf(full, sizeof full, "%s%s%.*s", rooted ? "" : base_dir, rooted ? "" : "/",
-		         OC_ARG(path));
-		if (glob(full, 0, NULL, &found))
+		snprintf(pattern, sizeof pattern, "%.*s", OC_ARG(path));
+		if (oc_glob(rooted ? "" : base_dir, pattern + rooted, 0, &found))
 			rc = -1;
 		for (size_t k = 0; k < found.gl_pathc && !rc; k++) {
 			struct stat st;

@@ -1,6 +1,5 @@
 #include "run/lineage.h"
 
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,13 +23,15 @@ bool oc_lineage_beside(const char *data_path, char out[4096])
 
 static int add_path(struct oc_lineage *l, struct oc_str path, const char *base_dir)
 {
-	char full[4096];
+	bool rooted = path.len && path.p[0] == '/';
+	char pattern[4096];
 
-	if (path.len && path.p[0] == '/')
-		snprintf(full, sizeof full, "%.*s", OC_ARG(path));
-	else
-		snprintf(full, sizeof full, "%s/%.*s", base_dir ? base_dir : ".", OC_ARG(path));
-	return glob(full, GLOB_NOCHECK | (l->files.gl_pathc ? GLOB_APPEND : 0), NULL, &l->files);
+	snprintf(pattern, sizeof pattern, "%.*s", OC_ARG(path));
+	return oc_glob(rooted     ? ""
+	               : base_dir ? base_dir
+	                          : ".",
+	               pattern + rooted, GLOB_NOCHECK | (l->files.gl_pathc ? GLOB_APPEND : 0),
+	               &l->files);
 }
 
 int oc_lineage_open(struct oc_lineage **out, yyjson_val *opts, const char *base_dir,

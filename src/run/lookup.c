@@ -1,6 +1,5 @@
 #include "run/lookup.h"
 
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,12 +115,10 @@ static int fallen_line(void *user, struct oc_str line, struct oc_err *err)
 
 static int each_file(struct visit *v, const char *pattern, bool split, struct oc_err *err)
 {
-	char path[PATH_MAX];
 	glob_t files = {0};
 	int rc = 0;
 
-	snprintf(path, sizeof path, "%s/%s", v->dir, pattern);
-	glob(path, 0, NULL, &files);
+	oc_glob(v->dir, pattern, 0, &files);
 	for (size_t i = 0; !rc && !v->stop && i < files.gl_pathc; i++) {
 		if (!split) {
 			v->found =

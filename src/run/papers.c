@@ -1,6 +1,5 @@
 /* report.json: the facts of a run; and the papers made from them. */
 #include <dirent.h>
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -160,11 +159,10 @@ static int fallen_line(void *user, struct oc_str line, struct oc_err *err)
 
 static int fallen_read(struct oc_run *run, struct fallen *f, struct oc_err *err)
 {
-	char pattern[PATH_MAX];
 	glob_t found = {0};
 	int rc = 0;
 
-	glob(oc_run_path(run, pattern, "rejected-*.jsonl.zst"), 0, NULL, &found);
+	oc_glob(run->dir, "rejected-*.jsonl.zst", 0, &found);
 	for (size_t i = 0; !rc && i < found.gl_pathc; i++)
 		rc = oc_zlines_each(found.gl_pathv[i], fallen_line, f, err);
 	globfree(&found);
@@ -429,9 +427,8 @@ static void files(struct oc_run *run, struct oc_buf *b)
 
 	oc_buf_puts(b, ",\"files\":[");
 	for (size_t p = 0; p < sizeof patterns / sizeof *patterns; p++) {
-		char pattern[PATH_MAX];
 		glob_t found = {0};
-		glob(oc_run_path(run, pattern, patterns[p]), 0, NULL, &found);
+		oc_glob(run->dir, patterns[p], 0, &found);
 		for (size_t i = 0; i < found.gl_pathc; i++) {
 			struct stat st;
 			if (stat(found.gl_pathv[i], &st))

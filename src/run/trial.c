@@ -1,6 +1,5 @@
 #include "run/trial.h"
 
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -184,12 +183,10 @@ static int each_file(const char *dir, const char *pattern, struct trial *t,
                      int (*fn)(struct trial *t, const char *path, struct oc_err *err),
                      struct oc_err *err)
 {
-	char path[4200];
 	glob_t found = {0};
 	int rc = 0;
 
-	snprintf(path, sizeof path, "%s/%s", dir, pattern);
-	if (glob(path, 0, NULL, &found) == 0)
+	if (oc_glob(dir, pattern, 0, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc && rc == 0; i++)
 			rc = fn(t, found.gl_pathv[i], err);
 	globfree(&found);
