@@ -207,8 +207,9 @@ static int open_store(struct oc_run *run, struct oc_err *err)
 	run->budget = oc_budget_new(&caps);
 	if (!plan->model_n)
 		return 0;
-	if ((!run->opts->offline && oc_mkdirs(plan->cache, err)) || reckon(run, &number, err) ||
-	    oc_store_open(&run->store, run->ctx, plan->cache, run->opts->offline, err))
+	/* Only then: opening cuts torn ends off, and the run begins to write where they were. */
+	if (oc_store_open(&run->store, run->ctx, plan->cache, run->opts->offline, err) ||
+	    reckon(run, &number, err))
 		return -1;
 	oc_store_run(run->store, number);
 	return 0;

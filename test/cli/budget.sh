@@ -34,6 +34,16 @@ same_run whole runs/capped || fail "the run with a pause differs"
 [ "$(number runs/capped requests.sent)" -eq "$requests" ] || fail "status forgot the first sittings"
 python3 -c "assert abs($(number runs/capped money) - $money) < 1e-9" || fail "money forgot the first sittings"
 
+# Behind a store's torn end, which is cut off: what was sent before a restart is still known.
+fresh
+capped 'requests: 20'
+"$OUTCROSS" run tasks.yaml -q >out 2>err || fail "$(cat err)"
+head -c 9000 /dev/zero >>.outcross/replies/seg-000001.ocr
+for again in 1 2; do
+	rc=0; "$OUTCROSS" run capped.yaml -q >out 2>err || rc=$?
+	[ $rc -eq 1 ] && [ "$(asked "$tmp/sums.ledger")" -eq 20 ] || fail "behind a torn end: exit $rc, $(asked "$tmp/sums.ledger") sent"
+done
+
 # Killed again and again: what all sittings sent stays under the cap.
 fresh
 capped 'requests: 150'
