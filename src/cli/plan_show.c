@@ -112,6 +112,20 @@ static void print_steps_forecast(struct oc_buf *b, const struct oc_plan_checked 
 	oc_report_stages(b, oc_json_parse(c->plan->arena, oc_buf_view(&c->steps), &ignored), false);
 }
 
+static void print_notes(struct oc_buf *b, const struct oc_plan_checked *c)
+{
+	struct oc_err ignored = {0};
+	yyjson_val *note;
+	size_t i, n;
+
+	yyjson_arr_foreach(oc_json_parse(c->plan->arena, oc_buf_view(&c->notes), &ignored), i, n,
+	                   note)
+	{
+		oc_buf_printf(b, "%s%.*s\n", i ? "           " : "note       ",
+		              OC_ARG(oc_json_str(note)));
+	}
+}
+
 static void print_forecast(struct oc_buf *b, const struct oc_plan_checked *c)
 {
 	const struct oc_forecast_plan *f = &c->forecast;
@@ -250,6 +264,53 @@ static void print_trial(struct oc_buf *b, const struct oc_plan_checked *c)
 	               "again.\n");
 }
 
+/* What the caps are, and how much of what the mix takes. */
+static void print_budget(struct oc_buf *b, yyjson_val *budget)
+{
+	static const char *const caps[] = {"money", "tokens", "requests", "hours"};
+	bool any = false;
+
+	for (size_t i = 0; i < 4; i++)
+		if (oc_json_get(budget, caps[i])) {
+			oc_buf_printf(b, "%s%s %.10g", any ? ", " : "budget     at most ", caps[i],
+			              oc_json_get_num(budget, caps[i], 0));
+			any = true;
+		}
+	oc_buf_puts(b, any ? "\n" : "");
+}
+
+static void print_mix(struct oc_buf *b, yyjson_val *mix)
+{
+	double rows = oc_json_get_num(mix, "rows", 0), tokens = oc_json_get_num(mix, "tokens", 0);
+	yyjson_val *key, *part;
+	size_t i, n;
+	char text[32];
+
+	if (rows > 0 || tokens > 0)
+		oc_buf_printf(b, "mix        %s %s", oc_human_count(rows > 0 ? rows : tokens, text),
+		              rows > 0 ? "rows" : "tokens");
+	else
+		oc_buf_puts(b, "mix        all rows");
+	yyjson_obj_foreach(oc_json_get(mix, "shares"), i, n, key, part)
+	{
+		oc_buf_printf(b, ", %s ", yyjson_get_str(key));
+		oc_json_write(b, part);
+	}
+	oc_buf_printf(b, ", %.*s", OC_ARG(oc_json_get_str(mix, "mode")));
+	if (oc_json_get_int(mix, "repeat", 1) > 1)
+		oc_buf_printf(b, ", a row at most %lld times",
+		              (long long)oc_json_get_int(mix, "repeat", 1));
+	if (oc_json_get_num(mix, "real_floor", 0) > 0)
+		oc_buf_printf(b, ", at least %g real", oc_json_get_num(mix, "real_floor", 0));
+	if (oc_json_get(mix, "depth_cap"))
+		oc_buf_printf(b, ", no deeper than %lld",
+		              (long long)oc_json_get_int(mix, "depth_cap", 0));
+	if (oc_json_get_int(mix, "min_founders", 0) > 0)
+		oc_buf_printf(b, ", at least %lld founders",
+		              (long long)oc_json_get_int(mix, "min_founders", 0));
+	oc_buf_putc(b, '\n');
+}
+
 void oc_plan_show(struct oc_buf *b, const struct oc_plan_checked *c)
 {
 	const struct oc_plan *p = c->plan;
@@ -274,6 +335,13 @@ void oc_plan_show(struct oc_buf *b, const struct oc_plan_checked *c)
 	print_steps(b, "verify", p->verify, p->verify_n);
 	print_steps(b, "curate", p->curate, p->curate_n);
 	oc_buf_printf(b, "review     %.*s\n", OC_ARG(oc_json_get_str(p->review, "mode")));
+	if (p->mix)
+		print_mix(b, p->mix);
+	if (p->rehearse)
+		oc_buf_puts(b,
+		            "rehearse   models are trained on models, on the rows of this plan\n");
+	print_budget(b, p->budget);
+	print_notes(b, c);
 	print_steps_forecast(b, c);
 	if (c->trial)
 		print_trial(b, c);
@@ -407,6 +475,8 @@ void oc_plan_show_json(struct oc_buf *b, const struct oc_plan_checked *c)
 	else
 		oc_buf_puts(b, "null");
 	oc_buf_putc(b, '}');
+	oc_buf_puts(b, ",\"notes\":");
+	oc_buf_str(b, oc_buf_view(&c->notes));
 	oc_buf_puts(b, ",\"steps\":");
 	oc_buf_str(b, oc_buf_view(&c->steps));
 	if (c->trial)

@@ -12,6 +12,7 @@ struct oc_plan_checked {
 	struct oc_look *looks; /* (plan->source_n) */
 	struct oc_forecast_plan forecast;
 	struct oc_trial *trial; /* NULL = none was asked for */
+	struct oc_buf notes;    /* members of a JSON array: fields that no row has; as `steps` */
 	struct oc_buf steps;    /* oc_plan_steps; the caller frees it */
 	double rate;            /* replies a second of an earlier run, 0 = there is none */
 	char rate_of[4096];     /* its folder */

@@ -88,7 +88,16 @@ static int check_model(const struct oc_plan *plan, const struct oc_plan_model *m
                        struct oc_err *err)
 {
 	struct oc_str key = oc_json_get_str(m->opts, "key_env");
+	struct oc_str base = oc_json_get_str(m->opts, "base_env");
 
+	if (base.len && !oc_json_get_str(m->opts, "base").len) {
+		struct oc_str name = oc_arena_str(plan->arena, base);
+		if (!getenv(name.p))
+			return oc_fail(err, OC_MISSING, m->name,
+			               "the endpoint's address is not set: export %s=http... "
+			               "before the run",
+			               name.p);
+	}
 	if (key.len) {
 		struct oc_str name = oc_arena_str(plan->arena, key);
 		const char *value = getenv(name.p);
@@ -106,6 +115,118 @@ static int check_model(const struct oc_plan *plan, const struct oc_plan_model *m
 			return oc_fail_in(err, m->name);
 	}
 	return 0;
+}
+
+/* A real floor where nothing counts as real. */
+static int check_mix(const struct oc_plan *plan, struct oc_err *err)
+{
+	double floor = oc_json_get_num(plan->mix, "real_floor", 0);
+
+	for (unsigned i = 0; i < plan->source_n; i++)
+		if (plan->sources[i].origin == OC_REAL || plan->sources[i].lineage)
+			return 0;
+	if (!(floor > 0))
+		return 0;
+	return oc_fail(err, OC_PLAN, "mix",
+	               "the real floor of %g cannot be held: no source counts as real. Give one "
+	               "`origin: real` and `collected:` before November 2022 or `attest:`, or "
+	               "take `real_floor` out",
+	               floor);
+}
+
+/* -------------------------------------------------------- fields that are not there */
+
+/* Whether a row of these sources that was looked at has the field; true also when nobody knows. */
+static bool has_field(const struct oc_plan_checked *c, struct oc_str path, unsigned from,
+                      unsigned to)
+{
+	const char *dot = memchr(path.p, '.', path.len);
+	struct oc_str name = {path.p, dot ? (size_t)(dot - path.p) : path.len};
+
+	for (unsigned i = from; i < to; i++) {
+		const struct oc_look *l = &c->looks[i];
+		if (l->rows == l->bad || l->field_n == OC_LOOK_FIELDS)
+			return true;
+		for (unsigned k = 0; k < l->field_n; k++)
+			if (oc_str_eq(l->fields[k].name, name) ||
+			    oc_str_eq(l->fields[k].name, path))
+				return true;
+	}
+	return false;
+}
+
+static void note_field(struct oc_plan_checked *c, const char *who, const char *key,
+                       struct oc_str field, unsigned from, unsigned to)
+{
+	struct oc_str text;
+
+	if (!field.len || memchr(field.p, '/', field.len) || /* STAGE/RULE */
+	    has_field(c, field, from, to))
+		return;
+	text = oc_arena_printf(c->plan->arena,
+	                       "%s: no row that was looked at has the field `%.*s` (%s)", who,
+	                       OC_ARG(field), key);
+	oc_buf_putc(&c->notes, c->notes.len ? ',' : '[');
+	oc_buf_json(&c->notes, text);
+}
+
+/* Fields that a step of the plan writes, such as a label. */
+static bool is_written(const struct oc_plan *p, struct oc_str field)
+{
+	static const char *const keys[] = {"label", "bucket"};
+
+	for (unsigned i = 0; i < p->verify_n + p->curate_n; i++) {
+		const struct oc_plan_step *s =
+			i < p->verify_n ? &p->verify[i] : &p->curate[i - p->verify_n];
+		for (size_t k = 0; k < 2; k++)
+			if (oc_str_eq(oc_json_get_str(s->opts, keys[k]), field))
+				return true;
+	}
+	return false;
+}
+
+/* Options of stages that name a member of the rows they see. */
+static const struct {
+	const char *part, *key; /* part NULL: of any */
+} read_by[] = {{NULL, "field"},  {NULL, "by"},           {"semantic", "vector"}, {"math", "answer"},
+               {"math", "gold"}, {"math", "expression"}, {"exact", "fields"},    {"pii", "fields"}};
+
+/* Of steps that see sources' rows only: what a recipe makes may have other fields. */
+static void note_step(struct oc_plan_checked *c, const struct oc_plan_step *s)
+{
+	bool rows = oc_str_is(oc_json_get_str(s->opts, "what"), "row"); /* exact needs no `field` */
+
+	if (c->plan->generate_n && s->on != OC_ON_REAL)
+		return;
+	for (size_t k = rows; k < sizeof read_by / sizeof read_by[0]; k++) {
+		const char *key = read_by[k].key;
+		yyjson_val *v = oc_json_get(s->opts, key), *item;
+		size_t i, n;
+		if (read_by[k].part && strcmp(read_by[k].part, s->part) != 0)
+			continue;
+		if (oc_json_str(v).len && !is_written(c->plan, oc_json_str(v)))
+			note_field(c, s->name, key, oc_json_str(v), 0, c->plan->source_n);
+		yyjson_arr_foreach(v, i, n, item)
+		{
+			note_field(c, s->name, key, oc_json_str(item), 0, c->plan->source_n);
+		}
+	}
+}
+
+static void note_fields(struct oc_plan_checked *c)
+{
+	const struct oc_plan *p = c->plan;
+	struct oc_str by = oc_json_get_str(p->holdout, "by");
+
+	for (unsigned i = 0; i < p->source_n; i++)
+		note_field(c, p->sources[i].name, "id", p->sources[i].id, i, i + 1);
+	if (!oc_str_is(by, "row") && !oc_str_is(by, "document") && !oc_str_is(by, "cluster"))
+		note_field(c, "holdout", "by", by, 0, p->source_n);
+	for (unsigned i = 0; i < p->verify_n; i++)
+		note_step(c, &p->verify[i]);
+	for (unsigned i = 0; i < p->curate_n; i++)
+		note_step(c, &p->curate[i]);
+	oc_buf_puts(&c->notes, c->notes.len ? "]" : "[]");
 }
 
 /* Does the endpoint answer? A question with nothing in it is refused by every server: it costs
@@ -235,6 +356,9 @@ static int check(struct oc_cli *cli, struct oc_plan_checked *c, struct oc_err *e
 	for (unsigned i = 0; i < p->source_n; i++)
 		if (check_source(cli, p, &p->sources[i], &c->looks[i], err) < 0)
 			return -1;
+	if (check_mix(p, err))
+		return -1;
+	note_fields(c);
 	for (unsigned i = 0; i < p->model_n; i++)
 		if (check_model(p, &p->models[i], err) < 0)
 			return -1;
@@ -276,6 +400,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	rc = oc_cli_out(&b, err);
 out:
 	oc_buf_fini(&c.steps);
+	oc_buf_fini(&c.notes);
 	oc_plan_free(c.plan);
 	oc_buf_fini(&b);
 	return rc;

@@ -34,6 +34,29 @@ END
 "$OUTCROSS" plan --expand good.yaml >full.yaml
 "$OUTCROSS" plan --expand full.yaml | sed 's/^name: full/name: good/' | cmp - full.yaml || fail "expansion of an expansion"
 [ "$("$OUTCROSS" plan full.yaml | head -1)" = "$("$OUTCROSS" plan good.yaml | head -1)" ] || fail "hash changed"
+# Fields that no row has, caps and the mix are shown.
+cat >notes.yaml <<'END'
+outcross: 1
+budget: {money: 2.5, requests: 100}
+sources: {people: {path: people.jsonl, origin: real, collected: 2021, id: nr}}
+holdout: {by: town}
+curate:
+  - exact: {fields: [question, qestion]}
+  - language: {field: question, label: lang}
+  - sample: {n: 5, by: lang}
+  - novelty: {field: anwser}
+mix: {rows: 20, shares: {real: 1}, repeat: 2, real_floor: 0.5}
+END
+"$OUTCROSS" plan notes.yaml >out || fail "notes"
+for line in 'note       people: no row that was looked at has the field `nr` (id)' \
+	'           holdout: no row that was looked at has the field `town` (by)' \
+	'           exact: no row that was looked at has the field `qestion` (fields)' \
+	'           novelty: no row that was looked at has the field `anwser` (field)' \
+	'mix        20 rows, real 1, exact, a row at most 2 times, at least 0.5 real' \
+	'budget     at most money 2.5, requests 100'; do
+	grep -qxF "$line" out || fail "no '$line' in: $(cat out)"
+done
+[ "$(grep -c 'no row that' out)" -eq 4 ] || fail "a note too many: $(cat out)"
 # Another folder: paths start at the plan.
 mkdir sub; (cd sub && "$OUTCROSS" plan ../good.yaml >/dev/null) || fail "from another folder"
 
@@ -53,6 +76,8 @@ bad 3 'peple.jsonl: cannot read: No such file or directory (check the path)' "$H
 bad 3 'p: there are no rows in it' "$H{path: empty.jsonl}\n"
 bad 3 'p: none of the first 3 rows can be read (row 1: bad_json' "$H{type: jsonl, path: bad.yaml}\n"
 bad 3 'and `on_bad_row` is stop' "on_bad_row: stop\n$H{path: web.jsonl}\n"
+bad 7 'm: the endpoint'"'"'s address is not set: export NO_SUCH_BASE=' "models: {m: {type: openai, base_env: NO_SUCH_BASE, model: x}}\n$H{path: people.jsonl}\n"
+bad 2 'mix: the real floor of 0.5 cannot be held: no source counts as real' "mix: {real_floor: 0.5}\n$H{path: people.jsonl}\n"
 bad 7 'm: ' "models: {m: {type: gguf, path: no-such-model.gguf}}\n$H{path: people.jsonl}\n"
 rc=0; "$OUTCROSS" plan nix.yaml 2>err || rc=$?
 [ $rc -eq 4 ] && grep -q 'nix.yaml: cannot open: No such file' err || fail "missing plan: $rc $(cat err)"
