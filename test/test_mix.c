@@ -230,7 +230,7 @@ static void exact_shares_in_tokens(void **state)
 		check_items(m, 14000, 1);
 		struct oc_buf b = {0};
 		oc_mix_table(m, &b);
-		assert_true(oc_str_find(oc_buf_view(&b), OC_LIT("synthetic 2")) >= 0);
+		assert_true(oc_str_find(oc_buf_view(&b), OC_LIT("synthetic, depth 2")) >= 0);
 		b.len = 0;
 		oc_mix_json(m, &b);
 		assert_non_null(oc_json_parse(a, oc_buf_view(&b), &err));
@@ -282,7 +282,7 @@ static void shortages_and_mistakes(void **state)
 		{"{rows: 1000}", OC_SHORTAGE, "needs 1000 rows and 180 are there"},
 		{"{rows: 100, repeat: 2, shares: {people: 0.9}}", OC_SHORTAGE,
 	         "raise `repeat` to 3"},
-		{"{rows: 100, real_floor: 0.5}", OC_SHORTAGE, "needs 50 rows of real rows and 30"},
+		{"{rows: 100, real_floor: 0.5}", OC_SHORTAGE, "needs 50 real rows and 30"},
 		{"{min_founders: 31}", OC_SHORTAGE, "descends from 30 distinct real rows"},
 		{"{rows: 3, tokens: 3}", OC_PLAN, "keep one"},
 		{"{shares: {nobody: 1}}", OC_PLAN, "is no source"},

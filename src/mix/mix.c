@@ -354,10 +354,11 @@ static int raise_real(struct oc_mix *m, struct oc_err *err)
 		return 0;
 	if (promised)
 		return oc_fail(err, OC_SHORTAGE, "mix",
-		               "the real floor of %g needs %llu %s of real rows and %llu can be "
+		               "the real floor of %g needs %llu %s and %llu can be "
 		               "had: %llu are missing. Add real rows, raise `repeat`, lower "
 		               "`real_floor`, or write `mode: up_to`. Nothing was written.",
-		               m->real_floor, (unsigned long long)floor, unit(m),
+		               m->real_floor, (unsigned long long)floor,
+		               m->by_rows ? "real rows" : "tokens of real rows",
 		               (unsigned long long)real, (unsigned long long)(floor - real));
 
 	uint64_t others = (uint64_t)((double)real * (1 - m->real_floor) / m->real_floor + 1e-9);
@@ -388,9 +389,21 @@ static int set_quotas(struct oc_mix *m, struct oc_err *err)
 		        1 - rest->part);
 		goto out;
 	}
-	for (uint32_t i = 0; i < m->share_n; i++)
-		parts[i] = m->shares[i].part;
+	for (uint32_t i = 0; i < m->share_n; i++) {
+		const struct oc_share *s = &m->shares[i];
+		parts[i] = s->part;
+		if (m->row_n && !m->total && s != rest && s->part > 0 && !s->up_to && !s->there) {
+			oc_fail(err, OC_SHORTAGE, "mix",
+			        "the share \"%s\" is exactly %g of the mix and there are no such "
+			        "rows: add some, take the share out, or write `mode: up_to`. "
+			        "Nothing was written.",
+			        s->name, s->part);
+			goto out;
+		}
+	}
 	oc_largest_remainder(m->total ? m->total : reachable(m), parts, m->share_n, quotas);
+	for (uint32_t i = 0; i < m->share_n; i++)
+		m->shares[i].asked = quotas[i];
 	for (uint32_t i = 0; i < m->share_n; i++) {
 		struct oc_share *s = &m->shares[i];
 		uint64_t most = s->there * m->repeat;
@@ -463,48 +476,75 @@ static uint64_t sum_tokens(const struct oc_mix *m)
 	return n;
 }
 
+/* What was taken, in the unit of the mix. */
+static uint64_t taken(const struct oc_mix *m, const struct oc_mix_group *g)
+{
+	return m->by_rows ? g->taken : g->taken_tokens;
+}
+
+static uint64_t taken_of_share(const struct oc_mix *m, uint32_t share)
+{
+	uint64_t n = 0;
+
+	for (uint32_t g = 0; g < m->group_n; g++)
+		n += m->group_share[g] == share ? taken(m, &m->groups[g]) : 0;
+	return n;
+}
+
+static const char *share_name(const struct oc_mix *m, const struct oc_share *s)
+{
+	return s->name[0] ? s->name : m->share_n > 1 ? "the rest" : "all rows";
+}
+
+static void put_share(const struct oc_mix *m, uint32_t i, struct oc_buf *out)
+{
+	const struct oc_share *s = &m->shares[i];
+	uint64_t got = taken_of_share(m, i), off = got > s->asked ? got - s->asked : s->asked - got;
+
+	oc_buf_printf(out, "%s%s: %s %llu %s, got %llu", s->name[0] ? "share " : "",
+	              share_name(m, s), s->up_to ? "up to" : "exactly",
+	              (unsigned long long)s->asked, unit(m), (unsigned long long)got);
+	if (off)
+		oc_buf_printf(out, " (%llu %s)", (unsigned long long)off,
+		              got > s->asked ? "more" : "fewer");
+	oc_buf_putc(out, '\n');
+}
+
 void oc_mix_table(const struct oc_mix *m, struct oc_buf *out)
 {
-	uint64_t tokens = sum_tokens(m), real = 0;
+	uint64_t tokens = sum_tokens(m), all = 0, real = 0;
 
-	oc_buf_printf(out, "%-20s %-13s %10s %12s %10s %12s %9s %7s\n", "source", "origin", "rows",
-	              "tokens", "taken", "tokens", "repeated", "share");
+	for (uint32_t i = 0; i < m->group_n; i++) {
+		all += taken(m, &m->groups[i]);
+		real += m->groups[i].origin == OC_REAL ? taken(m, &m->groups[i]) : 0;
+	}
+	oc_buf_printf(out, "%-20s %-18s %10s %12s %10s %12s %9s %14s\n", "source", "origin", "rows",
+	              "tokens", "taken", "tokens", "repeated",
+	              m->by_rows ? "share of rows" : "of tokens");
 	for (uint32_t i = 0; i < m->group_n; i++) {
 		const struct oc_mix_group *g = &m->groups[i];
 		char origin[32];
 		if (g->origin == OC_SYNTHETIC)
-			snprintf(origin, sizeof origin, "synthetic %u", g->depth);
+			snprintf(origin, sizeof origin, "synthetic, depth %u", g->depth);
 		else
 			snprintf(origin, sizeof origin, "%s", oc_origin_name(g->origin));
-		oc_buf_printf(out, "%-20.*s %-13s %10llu %12llu %10llu %12llu %9llu %6.1f%%%s\n",
+		oc_buf_printf(out, "%-20.*s %-18s %10llu %12llu %10llu %12llu %9llu %13.1f%%%s\n",
 		              (int)(g->source.len < 20 ? g->source.len : 20), g->source.p, origin,
 		              (unsigned long long)g->rows, (unsigned long long)g->tokens,
 		              (unsigned long long)g->taken, (unsigned long long)g->taken_tokens,
 		              (unsigned long long)(g->taken - g->used),
-		              tokens ? 100.0 * (double)g->taken_tokens / (double)tokens : 0.0,
+		              all ? 100.0 * (double)taken(m, g) / (double)all : 0.0,
 		              g->too_deep ? "  beyond depth_cap" : "");
-		if (g->origin == OC_REAL)
-			real += g->taken_tokens;
 	}
-	for (uint32_t i = 0; i < m->share_n; i++) {
-		const struct oc_share *s = &m->shares[i];
-		uint64_t got = 0;
-		for (uint32_t g = 0; g < m->group_n; g++)
-			if (m->group_share[g] == i)
-				got += m->by_rows ? m->groups[g].taken : m->groups[g].taken_tokens;
-		if (s->part > 0)
-			oc_buf_printf(out, "%s%s: %s %llu %s, got %llu (%+lld)\n",
-			              s->name[0] ? "share " : "", s->name[0] ? s->name : "the rest",
-			              s->up_to ? "up to" : "exactly", (unsigned long long)s->quota,
-			              unit(m), (unsigned long long)got,
-			              (long long)(got - s->quota));
-	}
+	for (uint32_t i = 0; i < m->share_n; i++)
+		if (m->shares[i].part > 0)
+			put_share(m, i, out);
 	oc_buf_printf(out,
-	              "in all %llu rows, %llu tokens%s, %.1f%% of them real; %llu founders, "
+	              "in all %llu rows, %llu tokens%s, %.1f%% of the %s real; %llu founders, "
 	              "effectively %.1f\n",
 	              (unsigned long long)m->turns.total, (unsigned long long)tokens,
 	              m->estimated ? " (estimated: bytes / 4)" : "",
-	              tokens ? 100.0 * (double)real / (double)tokens : 0.0,
+	              all ? 100.0 * (double)real / (double)all : 0.0, unit(m),
 	              (unsigned long long)m->facts.distinct, m->facts.effective);
 }
 
@@ -516,7 +556,18 @@ void oc_mix_json(const struct oc_mix *m, struct oc_buf *out)
 	oc_buf_printf(out, "\"founders\":{\"distinct\":%llu,\"effective\":",
 	              (unsigned long long)m->facts.distinct);
 	oc_buf_double(out, m->facts.effective);
-	oc_buf_puts(out, "},\"groups\":[");
+	oc_buf_puts(out, "},\"shares\":[");
+	for (uint32_t i = 0, n = 0; i < m->share_n; i++) {
+		const struct oc_share *s = &m->shares[i];
+		if (!(s->part > 0))
+			continue;
+		oc_buf_puts(out, n++ ? ",{\"share\":" : "{\"share\":");
+		oc_buf_json(out, oc_str(share_name(m, s)));
+		oc_buf_printf(out, ",\"mode\":\"%s\",\"asked\":%llu,\"got\":%llu}",
+		              s->up_to ? "up_to" : "exact", (unsigned long long)s->asked,
+		              (unsigned long long)taken_of_share(m, i));
+	}
+	oc_buf_puts(out, "],\"groups\":[");
 	for (uint32_t i = 0; i < m->group_n; i++) {
 		const struct oc_mix_group *g = &m->groups[i];
 		oc_buf_puts(out, i ? ",{\"source\":" : "{\"source\":");

@@ -10,8 +10,8 @@ struct oc_share {
 	uint32_t what; /* source, origin or depth */
 	double part;   /* of the total, 0..1; all add up to 1 */
 	bool up_to;
-	/* set by the mix, in its unit */
-	uint64_t there, real_there, quota, real_quota;
+	/* set by the mix, in its unit; `asked` is the quota before it was cut to what is there */
+	uint64_t there, real_there, asked, quota, real_quota;
 };
 
 /* `map` may be NULL: then the rest is all. */

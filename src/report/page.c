@@ -81,6 +81,11 @@ static bool rehearsed(yyjson_val *f)
 	return oc_json_get(f, "rehearsal") != NULL;
 }
 
+static bool mixed(yyjson_val *f)
+{
+	return oc_json_get(f, "mix") != NULL;
+}
+
 static bool has_examples(yyjson_val *f)
 {
 	return has_members(f, "examples");
@@ -107,6 +112,8 @@ static const struct {
 	{"recipes", "recipes", generated, oc_section_recipes, "Nothing was generated."},
 	{"people", "people", reviewed, oc_section_people,
          "Nobody has reviewed rows of this run, and none waits."},
+	{"mix", "mix", mixed, oc_section_mix,
+         "No mix was asked for: every row that was left is written."},
 	{"rehearsal", "rehearsal", rehearsed, oc_section_rehearsal,
          "Not rehearsed: the plan has no <code>rehearse:</code>."},
 	{"examples", "examples", has_examples, oc_section_examples,

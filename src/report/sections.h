@@ -11,6 +11,7 @@ void oc_section_cost(struct oc_buf *b, yyjson_val *facts);
 void oc_section_recipes(struct oc_buf *b, yyjson_val *facts);
 void oc_section_stages(struct oc_buf *b, yyjson_val *facts);
 void oc_section_people(struct oc_buf *b, yyjson_val *facts);
+void oc_section_mix(struct oc_buf *b, yyjson_val *facts);
 void oc_section_rehearsal(struct oc_buf *b, yyjson_val *facts);
 void oc_section_examples(struct oc_buf *b, yyjson_val *facts);
 void oc_section_fallen(struct oc_buf *b, yyjson_val *facts);

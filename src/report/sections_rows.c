@@ -273,3 +273,35 @@ void oc_section_sources(struct oc_buf *b, yyjson_val *facts)
 	oc_buf_puts(b, "</table></div>\n");
 	files(b, facts);
 }
+
+/* ------------------------------------------------------------------------ mix */
+
+void oc_section_mix(struct oc_buf *b, yyjson_val *facts)
+{
+	yyjson_val *mix = oc_json_get(facts, "mix"), *share;
+	struct oc_str unit = oc_json_get_str(mix, "unit");
+	size_t i, n;
+
+	oc_html_heading(b, "mix", "What the mix was to be, and is");
+	oc_buf_puts(b, "<div class=\"wide\"><table><tr><th>share</th><th class=\"n\">");
+	oc_html_text(b, unit);
+	oc_buf_puts(b, " asked for</th><th class=\"n\">got</th><th></th></tr>");
+	yyjson_arr_foreach(oc_json_get(mix, "shares"), i, n, share)
+	{
+		double asked = oc_fact_num(share, "asked"), got = oc_fact_num(share, "got");
+		oc_buf_puts(b, "<tr><td>");
+		oc_html_text(b, oc_json_get_str(share, "share"));
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		oc_buf_puts(b, oc_str_is(oc_json_get_str(share, "mode"), "up_to") ? "up to " : "");
+		oc_html_count(b, asked);
+		oc_buf_puts(b, "</td><td class=\"n\">");
+		oc_html_count(b, got);
+		oc_buf_puts(b, "</td><td class=\"soft\">");
+		if (got < asked) {
+			oc_html_count(b, asked - got);
+			oc_buf_puts(b, " fewer");
+		}
+		oc_buf_puts(b, "</td></tr>\n");
+	}
+	oc_buf_puts(b, "</table></div>\n");
+}

@@ -75,6 +75,8 @@ static int feed_sources(struct run *r, struct oc_batch *batch, struct oc_err *er
 			p->key = make_key(batch->arena, s->name, p->row);
 			p->source = r->at;
 			p->origin = s->origin;
+			p->depth = s->origin == OC_REAL ? 0 : 1;
+			p->depth_at_least = s->origin != OC_REAL;
 			if (s->lineage && oc_lineage_next(s->lineage, &batch->rows[i], err))
 				return -1;
 		}

@@ -177,6 +177,9 @@ static void example_add(struct oc_measures *m, const struct oc_row *row)
 
 	if (at == EXAMPLE_N && rank >= m->examples[at - 1].rank)
 		return;
+	for (unsigned i = 0; i < m->example_n; i++)
+		if (oc_str_eq(m->examples[i].key, row->ped.key))
+			return; /* a mix may take a row more than once */
 	if (at < EXAMPLE_N)
 		m->example_n++;
 	else

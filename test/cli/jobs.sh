@@ -80,6 +80,14 @@ printf '{"p":%d}\n' 1 2 3 4 >people.jsonl
 	fail "mix: $(cat talk)"
 [ "$(wc -l <m.jsonl)" -eq 4 ] && [ "$(grep -c '"p"' m.jsonl)" -eq 2 ] || fail "mix: $(cat m.jsonl)"
 head -1 talk | grep -q '^source' || fail "the mix was not shown first"
+# What was asked for, what came, in the unit that was asked; a share of which there is nothing.
+for i in 1 2 3 4 5 6 7 8; do echo "{\"text\":\"robot $i\"}"; done >bots.jsonl
+"$OUTCROSS" mix people.jsonl bots.jsonl --origin people=real --origin bots=synthetic -n \
+	--with 'rows: 10, shares: {real: 0.6}, mode: up_to' 2>talk || fail "up_to: $(cat talk)"
+grep -qx 'share real: up to 6 rows, got 4 (2 fewer)' talk && grep -q '50.0% of the rows real; 4 founders' talk ||
+	fail "a share that falls short: $(cat talk)"
+grep -q '^bots  *synthetic, depth 1 .* 50.0%$' talk || fail "a model's rows are one generation deep: $(cat talk)"
+refused 1 'share "depth:3" is exactly 0.5' mix people.jsonl bots.jsonl --with 'shares: {"depth:3": 0.5}' -n
 refused 1 '6 are missing' mix people.jsonl --with rows=10 -o none.jsonl
 [ ! -e none.jsonl ] || fail "a shortage wrote a file"
 refused 2 'NAME=real' mix people.jsonl --origin people=genuine

@@ -105,3 +105,27 @@ if yaml:
     assert set(files) == {"train", "test"} and head["license"], head
 json.load(open("runs/sums/out/croissant.json"))
 END
+
+# A mix that falls short says so, and rows that it repeats are examples once.
+for i in 1 2 3 4 5 6; do echo "{\"text\":\"a person wrote line $i\"}"; done >wrote.jsonl
+for i in 1 2 3 4 5; do echo "{\"text\":\"a model made line $i\"}"; done >made.jsonl
+cat >short.yaml <<'END'
+outcross: 1
+sources:
+  wrote: {path: wrote.jsonl, origin: real, attest: me}
+  made: {path: made.jsonl, origin: synthetic}
+holdout: none
+mix: {rows: 40, shares: {real: 0.5, synthetic: 0.5}, mode: up_to, repeat: 3}
+END
+"$OUTCROSS" run short.yaml -q >out 2>err || { echo "a mix that falls short: $(cat err)"; exit 1; }
+python3 - <<'END'
+import json, re
+f = json.load(open("runs/short/report.json"))
+assert f["mix"]["shares"] == [{"share": "real", "mode": "up_to", "asked": 20, "got": 18},
+                              {"share": "synthetic", "mode": "up_to", "asked": 20, "got": 15}], f["mix"]
+page = open("runs/short/report.html", encoding="utf-8").read()
+rows = [re.sub("<[^>]*>", " ", r).split() for r in re.findall("<tr>.*?</tr>", page[page.index('id="mix"'):])]
+assert "real up to 20 18 2 fewer".split() in rows and "synthetic up to 20 15 5 fewer".split() in rows, rows
+keys = [e["key"] for e in f["examples"]]
+assert sorted(keys) == ["made:%d" % i for i in range(5)], keys
+END
