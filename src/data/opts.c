@@ -153,7 +153,7 @@ static int check_choice(struct resolver *r, const struct oc_option *o, yyjson_va
 			*next++ = '\0';
 		names[n++] = p;
 	}
-	near = oc_nearest(word, names, n);
+	near = word.len > 1 ? oc_nearest(word, names, n) : NULL; /* a sign is near to every other */
 	if (near)
 		return complain(r, v, "`%s` of %s cannot be `%.*s`; did you mean `%s`?", o->key,
 		                r->what, OC_ARG(word), near);
@@ -161,6 +161,23 @@ static int check_choice(struct resolver *r, const struct oc_option *o, yyjson_va
 		copy[n] = o->choices[n] == '|' ? ' ' : o->choices[n];
 	return complain(r, v, "`%s` of %s cannot be `%.*s`; it is one of: %s", o->key, r->what,
 	                OC_ARG(word), copy);
+}
+
+/* An item of a list of texts, where only some are allowed. */
+static int check_item(struct resolver *r, const struct oc_option *o, yyjson_val *item)
+{
+	struct oc_buf text = {0};
+	int rc;
+
+	if (!o->choices)
+		return 0;
+	if (yyjson_is_str(item))
+		oc_buf_str(&text, oc_json_str(item));
+	else
+		oc_json_write(&text, item);
+	rc = check_choice(r, o, item, oc_buf_view(&text));
+	oc_buf_fini(&text);
+	return rc;
 }
 
 static int write_table(struct resolver *r, struct oc_buf *b, const struct oc_option *table,
@@ -293,6 +310,8 @@ static int write_value(struct resolver *r, struct oc_buf *b, const struct oc_opt
 		if (yyjson_is_str(v) || yyjson_is_num(v)) {
 			oc_buf_putc(b, '[');
 			if (yyjson_is_str(v)) {
+				if (check_item(r, o, v) < 0)
+					return -1;
 				oc_buf_json(b, text);
 			} else {
 				oc_buf_putc(b, '"');
@@ -310,6 +329,8 @@ static int write_value(struct resolver *r, struct oc_buf *b, const struct oc_opt
 		{
 			if (i > 0)
 				oc_buf_putc(b, ',');
+			if (check_item(r, o, item) < 0)
+				return -1;
 			if (yyjson_is_str(item)) {
 				oc_buf_json(b, oc_json_str(item));
 			} else if (yyjson_is_num(item) || yyjson_is_bool(item)) {

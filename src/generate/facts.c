@@ -143,6 +143,11 @@ int oc_recipe_verdict(struct oc_recipe *r, struct oc_err *err)
 		             "`amount: up_to`",
 		             (unsigned long long)r->count.kept, (unsigned long long)r->rows,
 		             (unsigned long long)r->count.requests, how);
+	else if (oc_recipe_done(r) < r->rows && strcmp(r->why, "stopped") != 0)
+		oc_log(r->env.ctx, OC_LOG_WARN,
+		       "%s: %llu of %llu rows were kept after %llu requests: %s", r->name,
+		       (unsigned long long)r->count.kept, (unsigned long long)r->rows,
+		       (unsigned long long)r->count.requests, how);
 	oc_buf_fini(&cells);
 	return rc;
 }

@@ -127,7 +127,7 @@ static const struct oc_option declaration[] = {
 	{.key = "unit", .type = OC_OPT_STR, .help = "words, rows, ..."},
 	{.key = "min", .type = OC_OPT_NUM, .help = "least value"},
 	{.key = "max", .type = OC_OPT_NUM, .help = "greatest value"},
-	{.key = "choices", .type = OC_OPT_STRS, .help = "of an enum"},
+	{.key = "choices", .type = OC_OPT_STRS, .help = "of an enum, or of the items of strs"},
 	{.key = "required", .type = OC_OPT_BOOL, .def = "false", .help = "must be given"},
 	{.key = "affects",
          .type = OC_OPT_ENUM,

@@ -397,9 +397,11 @@ int oc_seeder_draw(struct oc_seeder *s, struct oc_arena *a, uint64_t prompt, yyj
 		return load(s, a, &s->entry[prompt], &out->seed[0], err) ? -1 : 1;
 	}
 	if (!s->entry_n)
-		return oc_fail(err, OC_INPUT, "seed",
-		               "no row can be shown to the model: of the sources named under "
-		               "`seeds:`, none has what the recipe needs (see its `seed` step)");
+		return oc_fail(
+			err, OC_INPUT, "seed",
+			"no row can be shown to the model: in the sources named under `seeds:` "
+			"(none: all) no row is what the recipe's `seed` step wants with "
+			"these options; `outcross plan --expand` shows that step");
 	oc_draws_init(&d, &s->rng, prompt);
 	for (size_t i = 0; ask && i < s->group_n; i++)
 		if (s->group[i].agree == agreement(s, ask))

@@ -236,13 +236,13 @@ static void write_share(struct oc_buf *out, const char *name, struct share s)
 	oc_buf_putc(out, '}');
 }
 
-static uint64_t of_sizes(const struct oc_sum_count *c, uint32_t asked)
+/* Calculations of `digits` digits or more. */
+static uint64_t of_size(const struct oc_sum_count *c, int digits)
 {
 	uint64_t n = 0;
 
-	for (int i = 0; i < OC_SUM_SIZES; i++)
-		if (asked >> i & 1)
-			n += c->size[i];
+	for (int i = digits > 0 ? digits - 1 : 0; i < OC_SUM_SIZES; i++)
+		n += c->size[i];
 	return n;
 }
 
@@ -271,8 +271,10 @@ void oc_sums_write(const struct oc_sums *s, uint32_t asked, struct oc_buf *out)
 		}
 		oc_buf_puts(out, "}},");
 	}
-	uint64_t a = of_sizes(kept, asked), n = kept->n;
-	uint64_t b = of_sizes(made, asked), m = made->n;
+	int largest = asked ? 32 - __builtin_clz(asked) : 0;
+	double want = asked ? 1.0 / __builtin_popcount(asked) : 0;
+	uint64_t a = of_size(kept, largest), n = kept->n;
+	uint64_t b = of_size(made, largest), m = made->n;
 	/* kept rows are part of the generated ones: independent are kept and not kept */
 	struct share k = wilson(a, n), g = wilson(b, m), r = wilson(b - a, m - n);
 	double d = k.p - r.p, low = -1, high = 1;
@@ -288,7 +290,9 @@ void oc_sums_write(const struct oc_sums *s, uint32_t asked, struct oc_buf *out)
 		oc_buf_printf(out, "%s%d", sep, i + 1);
 		sep = ",";
 	}
-	oc_buf_puts(out, "],\"as_asked\":{");
+	oc_buf_printf(out, "],\"as_asked\":{\"digits\":%d,\"asked\":", largest);
+	oc_buf_double(out, want);
+	oc_buf_putc(out, ',');
 	write_share(out, "generated", g);
 	oc_buf_putc(out, ',');
 	write_share(out, "kept", k);
@@ -301,7 +305,8 @@ void oc_sums_write(const struct oc_sums *s, uint32_t asked, struct oc_buf *out)
 	oc_buf_puts(out, ",\"high\":");
 	oc_buf_double(out, high);
 	oc_buf_puts(out, "}");
-	if (high < 0)
-		oc_buf_puts(out, ",\"sentence\":\"the survivors are easier than what was asked\"");
+	if (asked && (k.high < want || high < 0))
+		oc_buf_printf(out, ",\"sentence\":\"the survivors are easier than what was %s\"",
+		              k.high < want ? "asked" : "generated");
 	oc_buf_putc(out, '}');
 }

@@ -39,10 +39,13 @@ enum oc_sum_kind {
 void oc_sums_add(struct oc_sums *s, enum oc_sum_kind kind, struct oc_str expression);
 
 /*
- * Appends a JSON object: per kind n, trivial, distinct and operand sizes; the shares of `asked`
- * sizes (bit d - 1) among generated and kept with 95 % Wilson intervals; the difference between
- * kept and not kept rows with Newcombe's interval (Statistics in Medicine 17, 1998, method 10); and
- * `sentence`, "the survivors are easier than what was asked", when that interval lies below zero.
+ * Appends a JSON object: per kind n, trivial, distinct and operand sizes; of the largest of the
+ * `asked` sizes (bit d - 1), the share of calculations that have it or a larger one: as was asked
+ * for (each size in turn), among generated, kept and not kept ones with 95 % Wilson intervals, and
+ * the difference between the last two with Newcombe's interval (Statistics in Medicine 17, 1998,
+ * method 10). `sentence` is there when the survivors are easier: than what was asked, when the
+ * interval of the kept lies below the share asked for; else than what was generated, when that of
+ * the difference lies below zero.
  */
 void oc_sums_write(const struct oc_sums *s, uint32_t asked, struct oc_buf *out);
 

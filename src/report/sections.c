@@ -392,14 +392,22 @@ static void sums(struct oc_buf *b, yyjson_val *s)
 		oc_buf_puts(b, "<p class=\"warn\">");
 		oc_html_text(b, sentence);
 		oc_buf_printf(b,
-		              ": of the kept sums %.0f %% have the size that was asked, of the "
-		              "others %.0f %% "
-		              "(difference %.0f points, 95 %% interval %.0f to %.0f).</p>\n",
+		              ": %.0f %% of the kept sums have %.0f digits or more (95 %% interval "
+		              "%.0f to %.0f), and %.0f %% were to have them",
 		              100 * oc_fact_num(s, "as_asked.kept.share"),
-		              100 * oc_fact_num(s, "as_asked.not_kept.share"),
-		              100 * oc_fact_num(s, "as_asked.difference"),
-		              100 * oc_fact_num(s, "as_asked.low"),
-		              100 * oc_fact_num(s, "as_asked.high"));
+		              oc_fact_num(s, "as_asked.digits"),
+		              100 * oc_fact_num(s, "as_asked.kept.low"),
+		              100 * oc_fact_num(s, "as_asked.kept.high"),
+		              100 * oc_fact_num(s, "as_asked.asked"));
+		if (oc_fact_num(s, "generated.n") > oc_fact_num(s, "kept.n"))
+			oc_buf_printf(b,
+			              "; of those that were not kept %.0f %% have them (difference "
+			              "%.0f points, 95 %% interval %.0f to %.0f)",
+			              100 * oc_fact_num(s, "as_asked.not_kept.share"),
+			              100 * oc_fact_num(s, "as_asked.difference"),
+			              100 * oc_fact_num(s, "as_asked.low"),
+			              100 * oc_fact_num(s, "as_asked.high"));
+		oc_buf_puts(b, ".</p>\n");
 	}
 }
 
@@ -415,6 +423,9 @@ static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
 	count_bar(b, "synthetic", "generated", made, made);
 	count_bar(b, "synthetic", "readable", oc_fact_num(r, "readable"), made);
 	if (s) {
+		if (oc_fact_num(s, "generated.n") < oc_fact_num(r, "readable"))
+			count_bar(b, "synthetic", "of the kind asked for",
+			          oc_fact_num(s, "generated.n"), made);
 		count_bar(b, "synthetic", "right", oc_fact_num(s, "right.n"), made);
 		count_bar(b, "synthetic", "right and not trivial",
 		          oc_fact_num(s, "right.not_trivial"), made);
@@ -422,6 +433,15 @@ static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
 	count_bar(b, "real", "kept", oc_fact_num(r, "kept"), made);
 	if (oc_fact_num(r, "held") > 0)
 		count_bar(b, "unknown", "waiting for people", oc_fact_num(r, "held"), made);
+	if (oc_fact_num(r, "kept") < oc_fact_num(r, "wanted")) {
+		oc_buf_puts(b, "<p class=\"warn\">");
+		oc_html_count(b, oc_fact_num(r, "wanted"));
+		oc_buf_puts(b, " rows were asked for, and ");
+		oc_html_count(b, oc_fact_num(r, "kept"));
+		oc_buf_puts(b, " kept of what ");
+		oc_html_count(b, oc_fact_num(r, "requests"));
+		oc_buf_puts(b, " requests gave.</p>\n");
+	}
 	if (s)
 		sums(b, s);
 	n = yyjson_arr_size(oc_json_get(r, "cells"));

@@ -71,6 +71,9 @@ static void recipes(struct oc_buf *b, yyjson_val *facts)
 		bar(b, "generated", made, made);
 		bar(b, "readable", oc_fact_num(r, "readable"), made);
 		if (s) {
+			if (oc_fact_num(s, "generated.n") < oc_fact_num(r, "readable"))
+				bar(b, "of the kind asked for", oc_fact_num(s, "generated.n"),
+				    made);
 			bar(b, "right", oc_fact_num(s, "right.n"), made);
 			bar(b, "right, not trivial", oc_fact_num(s, "right.not_trivial"), made);
 		} else {
@@ -78,6 +81,15 @@ static void recipes(struct oc_buf *b, yyjson_val *facts)
 		}
 		if (oc_fact_num(r, "held") > 0)
 			bar(b, "waiting for people", oc_fact_num(r, "held"), made);
+		if (oc_fact_num(r, "kept") < oc_fact_num(r, "wanted")) {
+			oc_buf_puts(b, "  ");
+			count(b, oc_fact_num(r, "wanted"));
+			oc_buf_puts(b, " rows were asked for, and ");
+			count(b, oc_fact_num(r, "kept"));
+			oc_buf_puts(b, " kept of what ");
+			count(b, oc_fact_num(r, "requests"));
+			oc_buf_puts(b, " requests gave\n");
+		}
 		struct oc_str sentence = oc_json_get_str(s, "sentence");
 		if (sentence.len)
 			oc_buf_printf(b, "  %.*s\n", OC_ARG(sentence));

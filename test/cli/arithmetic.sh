@@ -62,3 +62,14 @@ for d, l in stories:
     assert "Problem:" not in d["question"] and d["answer"].endswith("#### 43") and "6 * 8 = 48" in d["answer"], d
     assert l["params"]["max_tokens"] == 320 and l["depth"] == 1, l
 PY
+
+# A sign that is none is refused; rows that did not come are spoken of, and why.
+plan wrong SUM 'rows: 5, operations: ["+", "%"]'
+rc=0; "$OUTCROSS" plan wrong.yaml >out 2>err || rc=$?
+[ $rc -eq 2 ] && grep -q '`operations` of recipe arithmetic cannot be `%`; it is one of: + - \* /' err || fail "a sign that is none: $rc $(cat err)"
+plan few SUM 'rows: 60, terms: 5, max_requests: 24'
+"$OUTCROSS" run few.yaml >out 2>err || fail "few: $(cat err)"
+grep -q '^warning: arithmetic: 0 of 60 rows were kept after 24 requests: raise' err || fail "nothing said of rows that did not come: $(cat err)"
+"$OUTCROSS" report runs/few --part recipes >out
+grep -q 'of the kind asked for  *0 (0.0 %)' out && grep -q '60 rows were asked for, and 0 kept of what 24 requests gave' out || fail "report: $(cat out)"
+grep -q '60 rows were asked for, and 0 kept' runs/few/report.html || fail "report.html says nothing of rows that did not come"
