@@ -124,25 +124,30 @@ static int by_count(const void *a, const void *b)
 	return c ? c : strcmp((*x)->rule, (*y)->rule);
 }
 
-/* Reasons rows fell, most frequent first. The caller frees the list. */
-static const struct oc_tally_line **reasons(const struct oc_tally *t, unsigned *n)
+/* " (words/too_short 3, ...)": why rows fell or were undecided, most frequent first. */
+static void put_reasons(struct oc_buf *b, const struct oc_tally *t, enum oc_result result)
 {
 	const struct oc_tally_line **list = oc_zalloc(t->line_n, sizeof *list);
+	unsigned count = 0;
+	char n[32];
 
-	*n = 0;
 	for (unsigned i = 0; i < t->line_n; i++)
-		if (t->lines[i].first)
-			list[(*n)++] = &t->lines[i];
-	qsort(list, *n, sizeof *list, by_count);
-	return list;
+		if (t->lines[i].first &&
+		    (t->lines[i].result == OC_UNDECIDED && t->held ? OC_UNDECIDED : OC_DROP) ==
+		            result)
+			list[count++] = &t->lines[i];
+	qsort(list, count, sizeof *list, by_count);
+	for (unsigned i = 0; i < count; i++)
+		oc_buf_printf(b, "%s%s/%s %s", i ? ", " : " (", list[i]->step, list[i]->rule,
+		              oc_human_count((double)list[i]->n, n));
+	oc_buf_puts(b, count ? ")" : "");
+	free(list);
 }
 
 static void summary(struct oc_cli *cli, const struct oc_tally *t, double seconds)
 {
-	const struct oc_tally_line **list;
 	struct oc_buf b = {0};
 	char n[32];
-	unsigned count;
 
 	oc_buf_printf(&b, "%s: %s rows in", cli->verb->name, oc_human_count((double)t->in, n));
 	if (t->repeated)
@@ -152,18 +157,15 @@ static void summary(struct oc_cli *cli, const struct oc_tally *t, double seconds
 		oc_buf_printf(&b, ", %s merged", oc_human_count((double)t->merged, n));
 	if (t->unused)
 		oc_buf_printf(&b, ", %s unused", oc_human_count((double)t->unused, n));
-	if (t->held)
+	if (t->held) {
 		oc_buf_printf(&b, ", %s undecided and not written",
 		              oc_human_count((double)t->held, n));
+		put_reasons(&b, t, OC_UNDECIDED);
+	}
 	oc_buf_printf(&b, ", %s rejected", oc_human_count((double)t->rejected, n));
-	list = reasons(t, &count);
-	for (unsigned i = 0; i < count; i++)
-		oc_buf_printf(&b, "%s%s/%s %s", i ? ", " : " (", list[i]->step, list[i]->rule,
-		              oc_human_count((double)list[i]->n, n));
-	oc_buf_puts(&b, count ? ")" : "");
+	put_reasons(&b, t, OC_DROP);
 	oc_buf_printf(&b, "; %s", oc_human_seconds(seconds, n));
 	oc_log(cli->ctx, OC_LOG_INFO, "%s", oc_buf_cstr(&b));
-	free(list);
 	oc_buf_fini(&b);
 }
 

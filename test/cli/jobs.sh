@@ -80,6 +80,12 @@ printf '{"p":%d}\n' 1 2 3 4 >people.jsonl
 	fail "mix: $(cat talk)"
 [ "$(wc -l <m.jsonl)" -eq 4 ] && [ "$(grep -c '"p"' m.jsonl)" -eq 2 ] || fail "mix: $(cat m.jsonl)"
 head -1 talk | grep -q '^source' || fail "the mix was not shown first"
+# Undecided rows and rejected ones, each with their reasons.
+printf '{"question":"2 + 2","answer":"5"}\n{"question":"why","answer":"4"}\n' >undecided.jsonl
+"$OUTCROSS" verify undecided.jsonl --do math -o none.jsonl 2>talk || fail "verify: $(cat talk)"
+grep -q '0 out, 1 undecided and not written (math/undecided 1), 1 rejected (math/wrong_answer 1);' talk ||
+	fail "reasons: $(cat talk)"
+rm none.jsonl
 # What was asked for, what came, in the unit that was asked; a share of which there is nothing.
 for i in 1 2 3 4 5 6 7 8; do echo "{\"text\":\"robot $i\"}"; done >bots.jsonl
 "$OUTCROSS" mix people.jsonl bots.jsonl --origin people=real --origin bots=synthetic -n \
