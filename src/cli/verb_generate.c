@@ -94,6 +94,7 @@ static int write_sources(struct oc_cli *cli, struct oc_buf *b, struct oc_err *er
 		oc_buf_printf(b, "\":{\"type\":\"%s\"", type);
 		member(b, "path", file);
 		member(b, "origin", attest ? "real" : "unknown");
+		member(b, "use", "seeds");
 		member(b, "attest", attest);
 		oc_buf_putc(b, '}');
 	}
@@ -174,6 +175,18 @@ static void progress(void *user, const struct oc_run_status *s)
 	oc_progress_show(&cli->progress, line);
 }
 
+/* The plan is one line that nobody wrote: "generate:1:246" is "generate". */
+static void forget_place(struct oc_err *err)
+{
+	static const char line[] = "generate:1:";
+	char *rest = err->where + sizeof line - 1;
+
+	if (strncmp(err->where, line, sizeof line - 1) != 0)
+		return;
+	rest += strspn(rest, "0123456789");
+	memmove(err->where + strlen("generate"), rest, strlen(rest) + 1);
+}
+
 static int run(struct oc_cli *cli, struct oc_err *err)
 {
 	struct oc_run_result *result = oc_zalloc(1, sizeof *result);
@@ -208,13 +221,18 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	if (cli->json) {
 		oc_run_result_json(&out, result);
 	} else {
-		oc_buf_printf(&out, "%llu made, %llu rejected, %llu held; the rows are in %s/out\n",
+		oc_buf_printf(&out,
+		              "%llu made, %llu kept, %llu rejected, %llu held; the rows are in "
+		              "%s/out\n",
 		              (unsigned long long)result->tally.made,
+		              (unsigned long long)result->tally.train,
 		              (unsigned long long)result->tally.rejected,
 		              (unsigned long long)result->tally.held, result->dir);
 	}
 	rc = oc_cli_out(&out, err);
 out:
+	if (rc)
+		forget_place(err);
 	oc_buf_fini(&text);
 	oc_buf_fini(&out);
 	oc_run_result_fini(result);
@@ -231,9 +249,9 @@ const struct oc_verb oc_verb_generate = {
 	       "follows "
 	       "are its options, as a plan has them: rows=200 digits=[1,2]. It makes a small plan "
 	       "of "
-	       "it all and runs that: the folder holds the rows, their pedigree, what fell and "
-	       "why, "
-	       "and the report. The same command again continues, and pays for no reply twice.\n\n"
+	       "it all and runs that: the folder holds the rows the model made, their pedigree, "
+	       "what fell and why, and the report. The rows it started from go nowhere else; a "
+	       "plan mixes both. The same command again continues, and pays for no reply twice.\n\n"
 	       "--show-plan prints that plan in full, to go on from.",
 	.flags = flags,
 	.operand_min = 1,
