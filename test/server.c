@@ -268,6 +268,23 @@ static void error_reply(struct conn *c, const char *status, const char *headers,
 	oc_buf_fini(&b);
 }
 
+/* The key stands where a client that shortens what it quotes may cut it. */
+static void quote_key(struct conn *c)
+{
+	const char *key = memmem(c->in.p, c->head, "Bearer ", 7), *end;
+	struct oc_buf text = {0};
+
+	oc_buf_puts(&text, "\\u001b[31mred\\r\\n");
+	for (int i = 0; i < 80; i++)
+		oc_buf_putc(&text, 'x');
+	if (key && (end = memchr(key, '\r', c->head - (size_t)(key - c->in.p))))
+		oc_buf_add(&text, key + 7, (size_t)(end - key) - 7);
+	for (int i = 0; i < 200; i++)
+		oc_buf_puts(&text, "\xc3\xa9");
+	error_reply(c, "400 Bad Request", "", oc_buf_cstr(&text), "odd", "null");
+	oc_buf_fini(&text);
+}
+
 /* Fills c->out by fault and request. */
 static void make_reply(struct server *s, struct conn *c)
 {
@@ -299,6 +316,12 @@ static void make_reply(struct server *s, struct conn *c)
 	case FAULT_html:
 		respond(c, "200 OK", "", OC_LIT("<html><body>Bad gateway</body></html>"));
 		break;
+	case FAULT_garbage:
+		c->out.len = c->sent = 0;
+		oc_buf_puts(&c->out, "go away\r\n\r\n");
+		c->close_after = true;
+		break;
+	case FAULT_quote: quote_key(c); break;
 	case FAULT_empty:
 		respond(c, "200 OK", "", OC_LIT("{\"object\":\"chat.completion\",\"choices\":[]}"));
 		break;
@@ -314,7 +337,8 @@ static void make_reply(struct server *s, struct conn *c)
 				c->close_after = true;
 			}
 		} else {
-			respond(c, "200 OK", "", oc_buf_view(&b));
+			respond(c, c->fault == FAULT_created ? "201 Created" : "200 OK", "",
+			        oc_buf_view(&b));
 		}
 		c->drip = c->fault == FAULT_drip;
 		break;

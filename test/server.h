@@ -29,7 +29,10 @@
 	X(many, "three choices, in the wrong order")                                               \
 	X(null_content, "content is null, the text is in reasoning_content")                       \
 	X(think, "the text begins with a <think> part")                                            \
-	X(too_long, "400 context_length_exceeded")
+	X(too_long, "400 context_length_exceeded")                                                 \
+	X(created, "201 with a good reply")                                                        \
+	X(garbage, "a reply that is not HTTP")                                                     \
+	X(quote, "400 that quotes the key, and what steers a terminal")
 
 enum server_fault {
 	FAULT_NONE,

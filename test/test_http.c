@@ -156,6 +156,7 @@ static void test_faults(void **state)
 		enum oc_http_fault want;
 	} cases[] = {{FAULT_reset, OC_HTTP_LOST},
 	             {FAULT_cut, OC_HTTP_LOST},
+	             {FAULT_garbage, OC_HTTP_LOST},
 	             {FAULT_drip, OC_HTTP_TIMEOUT}};
 
 	(void)state;

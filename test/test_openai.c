@@ -297,6 +297,12 @@ static void test_usage_and_embeddings(void **state)
 	assert_int_equal(a.usage.completion_tokens, 3);
 	assert_false(a.usage.estimated);
 	oc_answer_fini(&a);
+	/* No lie is too big to be noticed. */
+	a = read_chat("{\"choices\":[{\"message\":{\"content\":\"hi\"}}],\"usage\":"
+	              "{\"prompt_tokens\":1e999,\"completion_tokens\":99999999999999999999999}}");
+	assert_int_equal(a.usage.prompt_tokens, UINT32_MAX);
+	assert_int_equal(a.usage.completion_tokens, UINT32_MAX);
+	oc_answer_fini(&a);
 	/* [3, 4] as numbers and as base64 of two little-endian floats */
 	static const char *const raws[] = {
 		"{\"data\":[{\"index\":0,\"embedding\":[3,4]}],\"usage\":{\"prompt_tokens\":2}}",
@@ -322,6 +328,7 @@ static void test_classes(void **state)
 		{401, "", "{}", OC_CLASS_DEAD},
 		{403, "", "{}", OC_CLASS_DEAD},
 		{402, "", "{}", OC_CLASS_DEAD},
+		{407, "", "<html>", OC_CLASS_DEAD},
 		{404, "", "{}", OC_CLASS_REFUSED},
 		{408, "", "", OC_CLASS_AGAIN},
 		{409, "", "", OC_CLASS_AGAIN},

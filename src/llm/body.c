@@ -381,8 +381,11 @@ static bool read_embedding(yyjson_val *v, struct oc_answer *a)
 
 static bool token_count(yyjson_val *usage, const char *key, uint32_t *out)
 {
+	yyjson_val *val = oc_json_get(usage, key);
 	double v = oc_json_get_num(usage, key, -1);
 
+	if (yyjson_is_raw(val) && yyjson_get_raw(val)[0] != '-')
+		v = INFINITY; /* kept as it was written: too big for a double */
 	if (!(v >= 0))
 		return false;
 	*out = v >= UINT32_MAX ? UINT32_MAX : (uint32_t)v;
@@ -529,7 +532,8 @@ enum oc_class oc_classify(int status, const char *should_retry, const struct oc_
 	switch (status) {
 	case 401:
 	case 402:
-	case 403: return OC_CLASS_DEAD;
+	case 403:
+	case 407: return OC_CLASS_DEAD; /* 407: the proxy on the way there */
 	case 429: return out_of_credit(&a->error) ? OC_CLASS_DEAD : OC_CLASS_LIMITED;
 	case 0: return OC_CLASS_AGAIN; /* no reply at all */
 	default: break;

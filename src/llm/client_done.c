@@ -204,11 +204,11 @@ void oc_client_done(void *user, struct oc_exchange *x)
 		c->state = OC_REPLY_FAILED;
 	} else {
 		oc_answer_read(x->kind, c->body, x->reply, &a);
-		c->state =
-			a.state == OC_ANSWER_OK && x->status == 200 ? OC_REPLY_OK : OC_REPLY_FAILED;
+		c->state = a.state == OC_ANSWER_OK && x->status / 100 == 2 ? OC_REPLY_OK
+		                                                           : OC_REPLY_FAILED;
 		if (c->state == OC_REPLY_OK)
 			c->usage = a.usage;
-		else if (x->status != 200)
+		else if (x->status / 100 != 2)
 			snprintf(c->error, sizeof c->error, "%.250s",
 			         a.state == OC_ANSWER_ERROR ? a.error.message : a.why);
 		else

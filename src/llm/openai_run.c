@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "data/json.h"
 #include "llm/body.h"
+#include "text/utf8.h"
 
 #define TURN_MS   100 /* the longest time between two looks at the cancel flag */
 #define SEND_STEP 64  /* requests started before replies are looked at again */
@@ -104,13 +105,34 @@ static void redact(const struct openai *o, char *p, size_t len)
 	}
 }
 
+/*
+ * What a server says ends in logs, terminals and JSON: nothing that steers a terminal, one line,
+ * and UTF-8 although it was cut anywhere.
+ */
+static void make_plain(char *text)
+{
+	const char *p = text, *end = text + strlen(text);
+	char *out = text;
+
+	while (p < end) {
+		const char *from = p;
+		uint32_t c = oc_utf8_next(&p, end);
+		if (c < 0x20 || (c >= 0x7f && c < 0xa0))
+			*out++ = ' ';
+		else if (c == 0xfffd && p - from < 3)
+			*out++ = '?'; /* bytes that are no UTF-8 */
+		else
+			while (from < p)
+				*out++ = *from++;
+	}
+	*out = 0;
+}
+
 static void give_back(struct openai *o, struct task *t)
 {
 	struct oc_exchange *x = t->x;
 
-	redact(o, x->error, sizeof x->error);
-	if (x->reply.len && x->error[0])
-		redact(o, (char *)(uintptr_t)x->reply.p, x->reply.len);
+	make_plain(x->error);
 	free(t->renamed);
 	free(t);
 	o->host.done(o->host.user, x);
@@ -128,7 +150,7 @@ static void die(struct openai *o, const char *why)
 		return;
 	o->dead = true;
 	snprintf(o->why_dead, sizeof o->why_dead, "%s", why);
-	redact(o, o->why_dead, sizeof o->why_dead);
+	make_plain(o->why_dead);
 	oc_log(o->ctx, OC_LOG_INFO, "%s: %s", o->name, o->why_dead); /* it ends in an error */
 }
 
@@ -244,6 +266,9 @@ static void on_reply(void *user, struct oc_http_reply *r)
 	x->reply = (struct oc_str){0};
 	x->status = r->fault == OC_HTTP_OK ? r->status : 0;
 	x->seconds = r->seconds;
+	/* Before anything is quoted: a quotation may be cut in the middle of the key. */
+	redact(o, r->body->p, r->body->len);
+	redact(o, (char *)(uintptr_t)r->headers.p, r->headers.len);
 	if (r->fault == OC_HTTP_OK) {
 		struct timespec wall;
 		clock_gettime(CLOCK_REALTIME, &wall);
@@ -273,6 +298,7 @@ static void on_reply(void *user, struct oc_http_reply *r)
 	x->error[0] = 0;
 	if (class != OC_CLASS_FINE) {
 		describe(o, r, &a, said);
+		make_plain(said);
 		memcpy(x->error, said, sizeof said);
 	}
 	if (class == OC_CLASS_LIMITED)

@@ -351,8 +351,8 @@ static enum oc_http_fault fault_of(const struct slot *s, CURLcode code)
 		return OC_HTTP_TOO_BIG;
 	switch (code) {
 	case CURLE_OK: return OC_HTTP_OK;
-	case CURLE_UNSUPPORTED_PROTOCOL:
-	case CURLE_URL_MALFORMAT: return OC_HTTP_BAD;
+	case CURLE_UNSUPPORTED_PROTOCOL: /* curl says so, too, of a reply that is not HTTP */
+	case CURLE_URL_MALFORMAT: return s->sent ? OC_HTTP_LOST : OC_HTTP_BAD;
 	case CURLE_OPERATION_TIMEDOUT: return s->sent ? OC_HTTP_TIMEOUT : OC_HTTP_CONNECT;
 	default: return s->sent ? OC_HTTP_LOST : OC_HTTP_CONNECT;
 	}
