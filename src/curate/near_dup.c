@@ -348,7 +348,7 @@ static void similarities(const struct near_dup *s, struct oc_facts *f)
 static int facts(void *self, struct oc_buf *out, struct oc_err *err)
 {
 	static const struct oc_fact_column largest[] = {{"row that stays", NULL},
-	                                                {"rows that say the same", "rows"}};
+	                                                {"rows that say the same", NULL}};
 	const struct near_dup *s = self;
 	const struct oc_dup_facts *n = &s->facts;
 	struct oc_facts f = {0};

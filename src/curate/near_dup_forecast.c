@@ -10,10 +10,9 @@
 
 void oc_dup_curve(struct oc_facts *f, const struct oc_dup_opts *opts)
 {
-	static const struct oc_fact_column columns[] = {
-		{"Jaccard index of two rows", NULL},
-		{"chance that they are compared", "share"},
-		{"compared of a million such pairs", "pairs"}};
+	static const struct oc_fact_column columns[] = {{"Jaccard index of two rows", NULL},
+	                                                {"chance that they are compared", "share"},
+	                                                {"compared of a million such pairs", NULL}};
 
 	oc_facts_table(f, "What the bands find", columns, 3);
 	for (int j = 10; j <= 95; j += j < 50 ? 10 : 5) {

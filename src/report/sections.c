@@ -43,6 +43,7 @@ static void loss(struct oc_buf *b, yyjson_val *facts, struct oc_str step, struct
 	} else {
 		oc_buf_puts(b, oc_str_is(rule, "test")   ? "<a href=\"#holdout\">"
 		               : oc_str_is(rule, "held") ? "<a href=\"#people\">"
+		               : oc_str_is(step, "mix")  ? "<a href=\"#mix\">"
 		                                         : "<a href=\"#fallen\">");
 	}
 	oc_html_count(b, n);
@@ -356,18 +357,36 @@ static void count_bar(struct oc_buf *b, const char *css, const char *label, doub
 	oc_buf_fini(&text);
 }
 
+/* Sums whose longest number has more digits. */
+static double sums_above(yyjson_val *kind, int digits)
+{
+	yyjson_val *key, *v;
+	size_t i, n;
+	double sum = 0;
+
+	yyjson_obj_foreach(oc_json_get(kind, "by_digits"), i, n, key, v)
+	{
+		if (atoi(yyjson_get_str(key)) > digits)
+			sum += yyjson_get_num(v);
+	}
+	return sum;
+}
+
 /* Kept against generated against human sums, by the size of the operands. */
 static void sums(struct oc_buf *b, yyjson_val *s)
 {
 	static const char *const kinds[] = {"human", "generated", "right", "kept"};
 	struct oc_str sentence = oc_json_get_str(s, "sentence");
+	bool larger = false;
 
 	oc_buf_puts(
 		b, "<div class=\"wide\"><table><tr><th>sums</th><th class=\"n\">number</th>"
 		   "<th class=\"n\">distinct</th><th class=\"n\">with 0, 1 or a power of ten</th>");
 	for (int d = 1; d <= 4; d++)
 		oc_buf_printf(b, "<th class=\"n\">%d digit%s</th>", d, d > 1 ? "s" : "");
-	oc_buf_puts(b, "</tr>");
+	for (size_t k = 0; k < 4 && !larger; k++)
+		larger = sums_above(oc_json_get(s, kinds[k]), 4) > 0;
+	oc_buf_puts(b, larger ? "<th class=\"n\">more</th></tr>" : "</tr>");
 	for (size_t k = 0; k < 4; k++) {
 		yyjson_val *c = oc_json_get(s, kinds[k]);
 		double n = oc_fact_num(c, "n");
@@ -385,6 +404,9 @@ static void sums(struct oc_buf *b, yyjson_val *s)
 			oc_buf_printf(b, "<td class=\"n\">%.0f %%</td>",
 			              n > 0 ? 100 * oc_fact_num(c, path) / n : 0);
 		}
+		if (larger)
+			oc_buf_printf(b, "<td class=\"n\">%.0f %%</td>",
+			              n > 0 ? 100 * sums_above(c, 4) / n : 0);
 		oc_buf_puts(b, "</tr>");
 	}
 	oc_buf_puts(b, "</table></div>\n");

@@ -304,4 +304,10 @@ void oc_section_mix(struct oc_buf *b, yyjson_val *facts)
 		oc_buf_puts(b, "</td></tr>\n");
 	}
 	oc_buf_puts(b, "</table></div>\n");
+	if (oc_fact_num(facts, "rows.unused") > 0) {
+		oc_buf_puts(b, "<p class=\"soft\">Good rows for which there was no place: "
+		               "<code>outcross show ");
+		oc_html_text(b, oc_json_get_str(facts, "folder"));
+		oc_buf_puts(b, " --unused</code></p>\n");
+	}
 }

@@ -126,6 +126,12 @@ assert f["mix"]["shares"] == [{"share": "real", "mode": "up_to", "asked": 20, "g
 page = open("runs/short/report.html", encoding="utf-8").read()
 rows = [re.sub("<[^>]*>", " ", r).split() for r in re.findall("<tr>.*?</tr>", page[page.index('id="mix"'):])]
 assert "real up to 20 18 2 fewer".split() in rows and "synthetic up to 20 15 5 fewer".split() in rows, rows
+assert set(re.findall('href="#([^"]*)"', page)) <= set(re.findall('id="([^"]*)"', page))
 keys = [e["key"] for e in f["examples"]]
 assert sorted(keys) == ["made:%d" % i for i in range(5)], keys
 END
+# Rows the mix has no place for: their number leads to the mix, and to the command that shows them.
+sed 's/rows: 40/rows: 4/;s/repeat: 3/repeat: 1/' short.yaml >small.yaml
+"$OUTCROSS" run small.yaml -q >out 2>err || { echo "a small mix: $(cat err)"; exit 1; }
+grep -q '<a href="#mix">7 unused</a>' runs/small/report.html && grep -q 'outcross show ./runs/small --unused' runs/small/report.html ||
+	{ echo "unused rows lead nowhere"; exit 1; }
