@@ -6,6 +6,7 @@
 #include "cli/verb.h"
 #include "data/json.h"
 #include "report/report.h"
+#include "run/lookup.h"
 
 #define REPORT_MAX (64 << 20)
 
@@ -19,6 +20,14 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	int rc = -1;
 
 	snprintf(path, sizeof path, "%s/report.json", cli->operands[0]);
+	if (oc_lookup_check(cli->operands[0], err))
+		goto out;
+	if (!oc_file_exists(path)) {
+		oc_fail(err, OC_INPUT, cli->operands[0],
+		        "has no report: the run has not come to its end (`outcross status` says "
+		        "how far it is and what stopped it)");
+		goto out;
+	}
 	if (oc_file_read(path, REPORT_MAX, &text, err) ||
 	    !(facts = oc_json_parse(arena, oc_buf_view(&text), err))) {
 		oc_fail_in(err, path);

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/verb.h"
 #include "data/json.h"
+#include "run/lookup.h"
 
 #define STATUS_MAX ((size_t)16 << 20)
 
@@ -85,6 +86,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	char path[PATH_MAX];
 	bool running = true;
 
+	if (oc_lookup_check(cli->operands[0], err))
+		return -1;
 	snprintf(path, sizeof path, "%s/status.json", cli->operands[0]);
 	for (;;) {
 		if (once(cli, path, &running, err))

@@ -132,16 +132,24 @@ static int each_file(struct visit *v, const char *pattern, bool split, struct oc
 	return rc;
 }
 
+int oc_lookup_check(const char *dir, struct oc_err *err)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/run.db", dir);
+	return oc_file_exists(path)
+	               ? 0
+	               : oc_fail(err, OC_INPUT, dir, "is not a run folder: it has no run.db");
+}
+
 int oc_lookup_each(const char *dir, unsigned wanted, oc_found_fn *fn, void *user,
                    struct oc_err *err)
 {
 	struct visit v = {.dir = dir, .places = wanted, .fn = fn, .user = user};
-	char path[PATH_MAX];
 	int rc = 0;
 
-	snprintf(path, sizeof path, "%s/run.db", dir);
-	if (!oc_file_exists(path))
-		return oc_fail(err, OC_INPUT, dir, "is not a run folder: it has no run.db");
+	if (oc_lookup_check(dir, err))
+		return -1;
 	v.arena = oc_arena_new();
 	for (int p = OC_TRAIN; !rc && !v.stop && p <= OC_TEST; p++) {
 		v.found = (struct oc_found){.place = (enum oc_place)p};

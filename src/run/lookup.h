@@ -24,6 +24,9 @@ struct oc_found {
 	struct oc_str step, rule; /* why it fell or waits; empty in train and test */
 };
 
+/* OC_INPUT when the folder holds no run. */
+int oc_lookup_check(const char *dir, struct oc_err *err);
+
 /* Returns 0 to go on, 1 to stop, -1 on error. */
 typedef int oc_found_fn(void *user, const struct oc_found *found, struct oc_err *err);
 

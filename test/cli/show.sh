@@ -41,3 +41,13 @@ printf '{"text":"two words"}\n{"text":"now there are four"}\n' >two.jsonl
 "$OUTCROSS" run short.yaml -q >out 2>&1 || fail "$(cat out)"
 "$OUTCROSS" show runs/short --rejected 2>err | grep -q 'words/too_short: drop 2 (limit 3)$' || fail "show: no score and limit"
 "$OUTCROSS" why runs/short r:0 | grep -q 'words/too_short: drop 2 (limit 3)$' || fail "why: no score and limit"
+# status and report say what a folder is that holds no run, or none that has ended.
+for verb in status report; do
+	rc=0; "$OUTCROSS" $verb "$tmp" 2>err || rc=$?
+	[ $rc -eq 3 ] && grep -q 'is not a run folder' err || fail "$verb of no run: $rc $(cat err)"
+done
+printf 'outcross: 1\non_bad_row: stop\nsources: {r: {path: torn.jsonl}}\n' >torn.yaml
+printf '{"text":"a"}\n{"text"\n' >torn.jsonl
+"$OUTCROSS" run torn.yaml -q 2>err && fail "a bad row did not stop the run"
+rc=0; "$OUTCROSS" report runs/torn 2>err || rc=$?
+[ $rc -eq 3 ] && grep -q 'has no report' err || fail "report of a run that failed: $rc $(cat err)"
