@@ -219,7 +219,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 	if (rc)
 		goto out;
 	if (cli->json) {
-		oc_run_result_json(&out, result);
+		rc = oc_run_result_json(&out, result, err);
 	} else {
 		oc_buf_printf(&out,
 		              "%llu made, %llu kept, %llu rejected, %llu held; the rows are in "
@@ -229,7 +229,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		              (unsigned long long)result->tally.rejected,
 		              (unsigned long long)result->tally.held, result->dir);
 	}
-	rc = oc_cli_out(&out, err);
+	if (!rc)
+		rc = oc_cli_out(&out, err);
 out:
 	if (rc)
 		forget_place(err);

@@ -171,12 +171,12 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		       result->dir);
 	if (rc)
 		goto out;
-	if (cli->json) {
-		oc_run_result_json(&out, result);
-	} else {
+	if (cli->json)
+		rc = oc_run_result_json(&out, result, err);
+	else
 		summary(&out, result);
-	}
-	rc = oc_cli_out(&out, err);
+	if (!rc)
+		rc = oc_cli_out(&out, err);
 out:
 	oc_buf_fini(&out);
 	oc_run_result_fini(result);

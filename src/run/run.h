@@ -88,8 +88,8 @@ struct oc_run_result {
 };
 
 void oc_run_result_fini(struct oc_run_result *result);
-/* The same object as status.json's, of a run that has ended, and a newline. */
-void oc_run_result_json(struct oc_buf *b, const struct oc_run_result *result);
+/* status.json of a run that has ended: an object, and a newline. */
+int oc_run_result_json(struct oc_buf *b, const struct oc_run_result *result, struct oc_err *err);
 
 /*
  * Runs, or continues. The result is filled as far as known also on error. Errors keep the folder

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "run/state.h"
 
+#define STATUS_MAX     ((size_t)16 << 20)
 #define STATUS_EVERY   1.0 /* seconds */
 #define EVENT_EVERY    10.0
 #define PROGRESS_EVERY 0.1
@@ -121,15 +122,12 @@ void oc_status_json(struct oc_buf *b, const struct oc_run_status *s)
 	oc_buf_putc(b, '}');
 }
 
-void oc_run_result_json(struct oc_buf *b, const struct oc_run_result *result)
+int oc_run_result_json(struct oc_buf *b, const struct oc_run_result *result, struct oc_err *err)
 {
-	struct oc_run_status s = {.state = result->state,
-	                          .tally = result->tally,
-	                          .waiting = result->waiting,
-	                          .phase = ""};
+	char path[PATH_MAX];
 
-	oc_status_json(b, &s);
-	oc_buf_putc(b, '\n');
+	snprintf(path, sizeof path, "%.4000s/status.json", result->dir);
+	return oc_file_read(path, STATUS_MAX, b, err);
 }
 
 static int write_event(struct oc_run *run, const struct oc_run_status *s, struct oc_err *err)

@@ -11,6 +11,12 @@ for name in $(plans); do
 	[ -s "runs/$name/out/data/train-00000-of-00001.jsonl" ] || fail "$name: nothing came out"
 	[ ! -e "runs/$name/work" ] || fail "$name: work is left"
 done
+# --json says what status.json says, requests and money too; also when there was nothing to do.
+for again in 1 2; do
+	"$OUTCROSS" run sums.yaml -q -o "$tmp/json" --json >out 2>err || fail "--json: $(cat err)"
+	cmp out "$tmp/json/status.json" || fail "--json: $(cat out)"
+	grep -q '"cached":[1-9]' out || fail "--json knows of no requests: $(cat out)"
+done
 # Each reply that was paid for was used: asked = replied, none twice.
 grep '^ask' "$tmp/sums.ledger" | sort | uniq -d | grep . && fail "asked twice"
 python3 - <<'END'
