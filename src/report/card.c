@@ -144,18 +144,23 @@ static void checks(struct oc_buf *b, yyjson_val *facts)
 	yyjson_val *step, *rule;
 	size_t i, n, k, m;
 
-	oc_buf_puts(
-		b,
-		"\n## What every row went through\n\n| step | went on | fell |\n|---|---|---|\n");
+	oc_buf_puts(b, "\n## What every row went through\n\n"
+	               "| step | read or made | went on | fell or left |\n|---|---|---|---|\n");
 	yyjson_arr_foreach(oc_json_get(facts, "steps"), i, n, step)
 	{
-		oc_buf_printf(b, "| %.*s | %.0f |", OC_ARG(oc_json_get_str(step, "name")),
-		              oc_fact_num(step, "went"));
+		yyjson_val *left = oc_json_get(step, "left");
+		oc_buf_printf(b, "| %.*s |", OC_ARG(oc_json_get_str(step, "name")));
+		if (oc_fact_num(step, "came") > 0)
+			oc_buf_printf(b, " %.0f", oc_fact_num(step, "came"));
+		oc_buf_printf(b, " | %.0f |", oc_fact_num(step, "went"));
 		yyjson_arr_foreach(oc_json_get(step, "fell"), k, m, rule)
 		{
 			oc_buf_printf(b, "%s %.0f %.*s", k ? "," : "", oc_fact_num(rule, "n"),
 			              OC_ARG(oc_json_get_str(rule, "rule")));
 		}
+		if (oc_fact_num(left, "n") > 0)
+			oc_buf_printf(b, "%s %.0f %.*s", m ? "," : "", oc_fact_num(left, "n"),
+			              OC_ARG(oc_json_get_str(left, "to")));
 		oc_buf_puts(b, " |\n");
 	}
 }

@@ -92,7 +92,14 @@ for e in facts["examples"]:
     assert e["nearest"]["key"] in real and e["nearest"]["row"] == real[e["nearest"]["key"]], e
     assert abs(e["nearest"]["rouge_l"] - best) < 1e-9, (e, best)
     assert e["nearest"]["key"] in text
-# The card: a YAML header between --- lines.
+# The card: every step's rows add up; a YAML header between --- lines.
+card = open("runs/sums/out/README.md").read()
+steps = [[c.strip() for c in l.split("|")[1:-1]] for l in card.split("What every row went through")[1].split("##")[0].splitlines() if l.startswith("|")][2:]
+at = 0
+for name, came, went, fell in steps:
+    at += int(came or 0) - sum(int(f.split()[0]) for f in fell.split(",") if f)
+    assert at == int(went), (name, at, went, fell)
+assert at == r["train"] and len(steps) == len(flow), steps
 card = open("runs/sums/out/README.md").read()
 assert card.startswith("---\n") and "\n---\n" in card[4:]
 try:
