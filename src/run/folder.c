@@ -87,31 +87,58 @@ static int holds(const struct oc_plan *plan, const char *dir, struct oc_err *err
 	return rc;
 }
 
-/* Lines of the resolved plan that are not in the other's, as "+ line" and "- line". */
+/* Lines of `from` that do not stand in `in`, each behind `sign`; '#' begins a comment. Of `stamps`
+ * (oc_inputs_stamp) without the time, which nobody reads. */
+static void lines_only(struct oc_buf *out, const struct oc_buf *from, const struct oc_buf *in,
+                       char sign, bool stamps)
+{
+	for (size_t at = 0, len; at < from->len; at += len + 1) {
+		char *end = memchr(from->p + at, '\n', from->len - at);
+		len = end ? (size_t)(end - from->p) - at : from->len - at;
+		struct oc_str line = {from->p + at, len};
+		if (!len || line.p[0] == '#' || oc_str_find(oc_buf_view(in), line) >= 0)
+			continue;
+		while (stamps && line.len && line.p[--line.len] != ' ')
+			;
+		oc_buf_printf(out, "  %c %.*s%s\n", sign, OC_ARG(line), stamps ? " bytes" : "");
+	}
+}
+
+/* What makes it another run: lines of the resolved plan as "+ line" and "- line", unless both are
+ * one plan; and inputs, with their sizes and times. */
 static void differences(const struct oc_plan *plan, const char *dir, struct oc_buf *out)
 {
-	struct oc_buf now = {0}, then = {0};
+	struct oc_buf now = {0}, then = {0}, hash = {0}, inputs = {0}, stamp = {0};
 	struct oc_err ignored = {0};
-	char path[4200];
+	struct oc_rundb *db = NULL;
+	char path[4200], hex[33];
 
+	oc_hash128_hex(oc_plan_hash(plan), hex);
+	if (oc_rundb_open(&db, dir, true, &ignored) == 0) {
+		oc_rundb_get(db, "plan_hash", &hash, &ignored);
+		oc_rundb_get(db, "inputs", &inputs, &ignored);
+	}
+	oc_rundb_close(db);
 	snprintf(path, sizeof path, "%s/plan.lock.yaml", dir);
 	oc_plan_write(&now, plan);
-	if (oc_file_read(path, LOCK_MAX, &then, &ignored))
-		goto out;
-	oc_buf_printf(out, "the plan differs from the run in %s:\n", dir);
-	for (int side = 0; side < 2; side++) {
-		struct oc_buf *from = side ? &now : &then, *in = side ? &then : &now;
-		for (size_t at = 0, len; at < from->len; at += len + 1) {
-			char *end = memchr(from->p + at, '\n', from->len - at);
-			len = end ? (size_t)(end - from->p) - at : from->len - at;
-			struct oc_str line = {from->p + at, len};
-			if (len && line.p[0] != '#' && oc_str_find(oc_buf_view(in), line) < 0)
-				oc_buf_printf(out, "  %c %.*s\n", side ? '+' : '-', OC_ARG(line));
-		}
+	if (strcmp(oc_buf_cstr(&hash), hex) != 0 &&
+	    !oc_file_read(path, LOCK_MAX, &then, &ignored)) {
+		oc_buf_printf(out, "the plan differs from the run in %s:\n", dir);
+		lines_only(out, &then, &now, '-', false);
+		lines_only(out, &now, &then, '+', false);
 	}
-out:
+	oc_inputs_stamp(plan, &stamp);
+	if (inputs.len && !oc_str_eq(oc_buf_view(&inputs), oc_buf_view(&stamp))) {
+		oc_buf_printf(out, "inputs of the run in %s have changed, or were written again:\n",
+		              dir);
+		lines_only(out, &inputs, &stamp, '-', true);
+		lines_only(out, &stamp, &inputs, '+', true);
+	}
 	oc_buf_fini(&now);
 	oc_buf_fini(&then);
+	oc_buf_fini(&hash);
+	oc_buf_fini(&inputs);
+	oc_buf_fini(&stamp);
 }
 
 int oc_run_folder(const struct oc_plan *plan, const char *wanted, char dir[4096],

@@ -47,6 +47,9 @@ total=$(python3 -c "import json; s=json.load(open('runs/more/status.json'))['req
 cp "$tmp/sums.ledger" before
 cp data/sums.jsonl all.jsonl
 echo '{"id": 91, "question": "What is 12 + 7?", "answer": "19"}' >>data/sums.jsonl
+"$OUTCROSS" run sums.yaml -n >out 2>err || fail "-n: $(cat err)"
+grep -q '^inputs of the run in ./runs/sums have changed' out && grep -q '^  + sums.jsonl [0-9]* bytes$' out && ! grep -q 'plan differs' out ||
+	fail "nothing says that an input changed: $(cat out)"
 "$OUTCROSS" run sums.yaml -q -o longer >out 2>err || fail "a seed more: $(cat err)"
 grep '^ask' "$tmp/sums.ledger" | cut -d' ' -f2 | sort | uniq -d | grep . && fail "asked twice"
 python3 - $(($(asked "$tmp/sums.ledger") - $(asked before))) <<'END'
