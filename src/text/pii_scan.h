@@ -1,4 +1,5 @@
-/* pii_scan.h: what the two halves of the scanners (pii.c, pii_number.c) share. */
+/* pii_scan.h: what the parts of the scanners (pii.c, pii_number.c, pii_phone.c, pii_words.c) share.
+ */
 #ifndef TEXT_PII_SCAN_H
 #define TEXT_PII_SCAN_H
 
@@ -79,5 +80,23 @@ void oc_pii_found(struct oc_pii_scan *s, enum oc_pii_type type, size_t from, siz
 /* i begins a run of `run` digits: what begins there, or around there but not before floor, is added
  * to the spans; its end, or 0 for nothing. */
 size_t oc_pii_at_digit(struct oc_pii_scan *s, size_t i, size_t run, size_t floor);
+/* The same for a phone number alone; a plus and a bracket may precede i. */
+size_t oc_pii_phone(struct oc_pii_scan *s, size_t i, size_t floor);
+
+#define OC_PII_WINDOW 32 /* bytes before a number in which words are looked for */
+
+/*
+ * Words that tell what a number is, in small letters; signs of scripts without spaces, and parts of
+ * a member's name, count wherever they stand. Lists end with NULL.
+ */
+extern const char *const oc_pii_none[];
+/* Is one of the `last` words before i in the list, or a sign there? */
+bool oc_pii_said(const struct oc_pii_scan *s, size_t i, const char *const *words,
+                 const char *const *signs, unsigned last);
+/* Is the last word before i, marks between them left out, in the list? */
+bool oc_pii_said_last(const struct oc_pii_scan *s, size_t i, const char *const *words);
+/* Does the name of the member say one of them? */
+bool oc_pii_labelled(const struct oc_pii_scan *s, const char *const *words,
+                     const char *const *parts);
 
 #endif
