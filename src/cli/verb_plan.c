@@ -277,15 +277,19 @@ static int connect_model(struct oc_cli *cli, const struct oc_plan *plan,
 	                            .agent = "outcross"};
 	struct oc_http *http = NULL;
 	struct oc_http_headers *headers = knock_headers(plan, m);
+	struct oc_buf url = {0}, shown = {0};
 	struct knock k = {0};
 	int rc = -1;
 
 	if (!base.len && from_env)
 		base = oc_str(from_env);
-	while (base.len && base.p[base.len - 1] == '/')
-		base.len--;
-	struct oc_str url = oc_arena_printf(plan->arena, "%.*s/chat/completions", OC_ARG(base));
-	struct oc_http_request req = {.url = url.p,
+	if (oc_openai_address(oc_arena_str(plan->arena, base).p, "chat/completions", &url, &shown,
+	                      err)) {
+		oc_fail_in(err, m->name);
+		goto out;
+	}
+	base = oc_buf_view(&shown);
+	struct oc_http_request req = {.url = oc_buf_cstr(&url),
 	                              .body = OC_LIT("{}"),
 	                              .headers = headers,
 	                              .timeout = 20,
@@ -313,6 +317,8 @@ static int connect_model(struct oc_cli *cli, const struct oc_plan *plan,
 	if (rc == 0)
 		oc_log(cli->ctx, OC_LOG_INFO, "%s: %.*s can be reached", m->name, OC_ARG(base));
 out:
+	oc_buf_fini(&url);
+	oc_buf_fini(&shown);
 	oc_http_headers_free(headers);
 	oc_http_close(http);
 	return rc;

@@ -118,32 +118,43 @@ static char *copy_str(struct oc_str s)
 	return p;
 }
 
+int oc_openai_address(const char *base, const char *path, struct oc_buf *url, struct oc_buf *shown,
+                      struct oc_err *err)
+{
+	size_t len = strcspn(base, "?");
+	const char *query = base + len, *host = strstr(base, "://");
+
+	host = host && host < query ? host + 3 : base;
+	const char *at = memrchr(host, '@', strcspn(host, "/?"));
+	const char *behind = at ? at + 1 : host;
+	while (len && base[len - 1] == '/' && base + len > behind)
+		len--;
+	oc_buf_printf(shown, "%.*s%.*s", (int)(host - base), base, (int)(base + len - behind),
+	              behind);
+	if (strncmp(base, "http://", 7) != 0 && strncmp(base, "https://", 8) != 0)
+		return oc_fail(err, OC_PLAN, "base", "`%s` is not an http:// or https:// address",
+		               oc_buf_cstr(shown));
+	if (url)
+		oc_buf_printf(url, "%.*s/%s%s", (int)len, base, path, query);
+	return 0;
+}
+
 /* URLs of the three kinds, and the address as people may see it. */
 static int make_urls(struct openai *o, const char *base, struct oc_err *err)
 {
 	static const char *const paths[] = {"chat/completions", "completions", "embeddings"};
-	struct oc_buf b = {0};
-	size_t path = strcspn(base, "?");
-	const char *query = base + path, *host = strstr(base, "://");
+	struct oc_buf url = {0}, shown = {0};
+	int rc = 0;
 
-	if (strncmp(base, "http://", 7) != 0 && strncmp(base, "https://", 8) != 0)
-		return oc_fail(err, OC_PLAN, "base", "`%s` is not an http:// or https:// address",
-		               base);
-	while (path && base[path - 1] == '/')
-		path--;
-	for (int i = 0; i < 3; i++) {
-		b.len = 0;
-		oc_buf_printf(&b, "%.*s/%s%s", (int)path, base, paths[i], query);
-		o->urls[i] = oc_strdup(oc_buf_cstr(&b));
+	for (int i = 0; i < 3 && !rc; i++) {
+		url.len = shown.len = 0;
+		rc = oc_openai_address(base, paths[i], &url, &shown, err);
+		o->urls[i] = oc_strdup(oc_buf_cstr(&url));
 	}
-	host += 3;
-	const char *at = memchr(host, '@', strcspn(host, "/?"));
-	b.len = 0;
-	oc_buf_printf(&b, "%.*s%.*s", (int)(host - base), base,
-	              (int)(base + path - (at ? at + 1 : host)), at ? at + 1 : host);
-	o->shown = oc_strdup(oc_buf_cstr(&b));
-	oc_buf_fini(&b);
-	return 0;
+	o->shown = oc_strdup(oc_buf_cstr(&shown));
+	oc_buf_fini(&url);
+	oc_buf_fini(&shown);
+	return rc;
 }
 
 static void openai_close(void *self);

@@ -61,7 +61,14 @@ PY
 "$OUTCROSS" status runs/sums --json | grep -q '"cached":24' || fail "$("$OUTCROSS" status runs/sums --json)"
 grep -q 'replies a second of .*runs/sums' <("$OUTCROSS" plan sums.yaml) || fail "no rate of the earlier run"
 
-# --connect
+# --connect, also where the base carries a name, a password and a query: they are used, not shown.
+sed 's|base: "[^"]*"|base_env: ODD_BASE|' sums.yaml >odd.yaml
+export ODD_BASE="http://me:hide-me@127.0.0.1:$number/v1?version=3&token=hide-me"
+"$OUTCROSS" plan odd.yaml --connect >out 2>err || fail "connect: $(cat err)"
+grep -q "http://127.0.0.1:$number/v1 can be reached" err || fail "connect: $(cat err)"
+! grep -q 'hide-me' out err || fail "connect shows: $(cat err)"
+rc=0; ODD_BASE="ftp://me:hide-me@127.0.0.1/v1" "$OUTCROSS" run odd.yaml -q >out 2>err || rc=$?
+[ $rc -eq 2 ] && ! grep -rq 'hide-me' err runs/odd || fail "a bad base shows: $rc $(cat err)"
 "$OUTCROSS" plan sums.yaml --connect >/dev/null 2>err
 grep -q 'can be reached' err || fail "$(cat err)"
 kill "$server"
