@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <math.h>
 #include <pthread.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -408,14 +409,21 @@ static void test_requests(void **state)
 /* Finds the child among our own: the only process whose parent we are. */
 static pid_t child_of(pid_t parent)
 {
-	char path[64], text[64] = "";
-	snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", (long)parent, (long)parent);
-	FILE *f = fopen(path, "r");
-	if (!f)
+	char pattern[64], text[64] = "";
+	glob_t found = {0};
+
+	/* Each thread has its own. */
+	snprintf(pattern, sizeof pattern, "/proc/%ld/task/*/children", (long)parent);
+	if (glob(pattern, 0, NULL, &found))
 		return 0;
-	if (!fgets(text, sizeof text, f))
-		text[0] = 0;
-	fclose(f);
+	for (size_t i = 0; i < found.gl_pathc && !text[0]; i++) {
+		FILE *f = fopen(found.gl_pathv[i], "r");
+		if (f && !fgets(text, sizeof text, f))
+			text[0] = 0;
+		if (f)
+			fclose(f);
+	}
+	globfree(&found);
 	return (pid_t)strtol(text, NULL, 10);
 }
 
@@ -451,6 +459,41 @@ static void test_child_dies(void **state)
 	rig_close(&r);
 }
 
+/* A child that dies whatever is done: the run ends, and what nobody was asked has not failed. */
+static void test_child_dies_always(void **state)
+{
+	struct rig r;
+	struct oc_exchange x[12];
+	const char *body =
+		"{\"prompt\":\"Once upon a time\",\"max_tokens\":200,\"ignore_eos\":true}";
+	uint32_t dead = 0, failed = 0;
+
+	(void)state;
+	rig_start(&r, "{\"path\":\"" MODEL "\",\"slots\":2,\"context\":256,\"threads\":1}");
+	for (uint64_t i = 0; i < 12; i++)
+		ask(&r, &x[i], OC_CALL_COMPLETION, body, i);
+	for (bool done = false; !done; usleep(10000)) {
+		pthread_mutex_lock(&r.lock);
+		done = r.done_n == 12;
+		bool started = r.sent_n > 0;
+		pthread_mutex_unlock(&r.lock);
+		pid_t pid = started ? child_of(getpid()) : 0;
+		if (pid)
+			kill(pid, SIGKILL);
+	}
+	for (int i = 0; i < 12; i++) {
+		assert_int_equal(x[i].status, 0);
+		assert_non_null(strstr(x[i].error, "signal 9"));
+		assert_true(x[i].dead == x[i].stopped);
+		dead += x[i].dead;
+		failed += !x[i].stopped;
+		assert_true(x[i].stopped || x[i].attempts == 2);
+	}
+	assert_true(dead > 0);
+	assert_int_equal(dead + failed, 12);
+	rig_close(&r);
+}
+
 /* Every exchange comes back, also those that were never sent. */
 static void test_stop_and_close(void **state)
 {
@@ -475,6 +518,7 @@ static void test_stop_and_close(void **state)
 	for (int i = 0; i < 12; i++) {
 		assert_non_null(x[i].user);
 		unsent += !x[i].sent;
+		assert_true(x[i].stopped == (x[i].status == 0)); /* asked again later, not failed */
 		if (!x[i].sent)
 			assert_non_null(strstr(x[i].error, "not sent"));
 		free((void *)(uintptr_t)x[i].reply.p);
@@ -568,10 +612,15 @@ static void test_bad_files(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_exp),        cmocka_unit_test(test_sampling),
-		cmocka_unit_test(test_bad_files),  cmocka_unit_test(test_idle),
-		cmocka_unit_test(test_neighbours), cmocka_unit_test(test_requests),
-		cmocka_unit_test(test_child_dies), cmocka_unit_test(test_stop_and_close),
+		cmocka_unit_test(test_exp),
+		cmocka_unit_test(test_sampling),
+		cmocka_unit_test(test_bad_files),
+		cmocka_unit_test(test_idle),
+		cmocka_unit_test(test_neighbours),
+		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_child_dies),
+		cmocka_unit_test(test_child_dies_always),
+		cmocka_unit_test(test_stop_and_close),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "__helper") == 0)

@@ -18,8 +18,9 @@
 #define HELLO_SECONDS 10.0
 #define LOAD_SECONDS  600.0 /* a large model from a slow disk */
 #define COUNT_SECONDS 30.0
-#define DEATHS_MAX    3 /* in a row without a reply between them: then it is the model's fault */
-#define TRIES_MAX     2 /* of one request, when the child died under it */
+#define BUDGET_MS     100 /* how often a request that waits for the budget asks */
+#define DEATHS_MAX    3   /* in a row without a reply between them: then it is the model's fault */
+#define TRIES_MAX     2   /* of one request, when the child died under it */
 
 /* An exchange on its way. */
 struct flight {
@@ -49,7 +50,7 @@ struct gguf {
 	uint32_t flying_n;
 	bool stopped, quit;
 	char broken[1056]; /* why nothing can be asked any more, or "" */
-	int broken_code;   /* when the model could not even be started: enum oc_code */
+	int broken_code;   /* of it: enum oc_code */
 	struct count_ask {
 		struct oc_str text;
 		uint64_t id;
@@ -158,13 +159,14 @@ static void finish(struct gguf *g, struct flight *fl, const char *error)
 	pthread_mutex_lock(&g->lock);
 }
 
+/* What was not sent is given back: the run ends, and the next one asks it. */
 static void finish_queue(struct gguf *g, const char *error)
 {
 	while (g->first) {
 		struct flight *fl = g->first;
 		fl->x->dead = g->broken_code != 0;
 		fl->x->code = g->broken_code;
-		fl->x->stopped = g->broken_code == OC_CANCELLED;
+		fl->x->stopped = true;
 		g->first = fl->next;
 		if (!g->first)
 			g->last = &g->first;
@@ -178,6 +180,7 @@ static void finish_flying(struct gguf *g, const char *error)
 		struct flight *fl = g->flying;
 		g->flying = fl->next;
 		g->flying_n--;
+		fl->x->stopped = true;
 		finish(g, fl, error);
 	}
 }
@@ -214,12 +217,15 @@ static void revive(struct gguf *g, const struct oc_err *why)
 	if (++g->deaths >= DEATHS_MAX) {
 		snprintf(g->broken, sizeof g->broken, "the local model failed %u times: %.600s",
 		         g->deaths, why->msg);
+		g->broken_code = OC_INTERNAL;
 	} else {
 		pthread_mutex_unlock(&g->lock);
 		int failed = start_child(g, false, &err);
 		pthread_mutex_lock(&g->lock);
-		if (failed)
+		if (failed) {
 			snprintf(g->broken, sizeof g->broken, "%s", err.msg);
+			g->broken_code = err.code;
+		}
 	}
 }
 
@@ -259,15 +265,24 @@ static int send_some(struct gguf *g, struct oc_err *err)
 		g->first = fl->next;
 		if (!g->first)
 			g->last = &g->first;
+		x->attempts++;
 		pthread_mutex_unlock(&g->lock);
 		int refused = g->host.sent ? g->host.sent(g->host.user, x) : 0;
 		pthread_mutex_lock(&g->lock);
 		if (refused) {
+			x->attempts--;
+			if (refused > 0) { /* the budget waits for others */
+				fl->next = g->first;
+				if (!g->first)
+					g->last = &fl->next;
+				g->first = fl;
+				break;
+			}
+			x->stopped = true;
 			finish(g, fl, "not sent: its intent could not be recorded");
 			continue;
 		}
 		struct oc_llama_ask head = {x->id, x->seed, (uint32_t)x->kind, x->max_tokens};
-		x->attempts++;
 		x->sent = true;
 		fl->since = oc_now();
 		fl->out = true;
@@ -362,8 +377,9 @@ static void *work(void *arg)
 		struct pollfd p[2] = {
 			{.fd = g->wake, .events = POLLIN},
 			{.fd = g->child ? oc_helper_fd(g->child) : -1, .events = POLLIN}};
+		bool waits = g->child && g->first && g->flying_n < in_flight_max(g);
 		pthread_mutex_unlock(&g->lock);
-		poll(p, 2, -1);
+		poll(p, 2, waits ? BUDGET_MS : -1);
 		if (p[0].revents && read(g->wake, &rung, sizeof rung) < 0)
 			rung = 0;
 		pthread_mutex_lock(&g->lock);
