@@ -471,6 +471,23 @@ static void test_dead(void **state)
 	bed_fini(&b);
 }
 
+/* The cap on time holds while the endpoint wants to be left alone for an hour. */
+static void test_time_is_up(void **state)
+{
+	struct server_opts so = {.slots = 1, .latency = 0.2, .refuse = true, .refuse_after = 3600};
+	struct bed b;
+	struct tally t;
+
+	(void)state;
+	bed_init(&b, &so);
+	bed_open(&b, (struct how){.caps = {.seconds = 1}, .more = ",\"concurrency\":4"});
+	ask_all(&b, 8, &t);
+	assert_in_range(t.n[OC_REPLY_OK], 1, 7);
+	assert_int_equal(t.n[OC_REPLY_OK] + t.n[OC_REPLY_BUDGET], 8);
+	assert_non_null(strstr(t.error, "time: "));
+	bed_fini(&b);
+}
+
 /* No part of the key is in what is said, logged or stored; and that is one plain line. */
 static void test_quoted_key(void **state)
 {
@@ -644,12 +661,13 @@ static void test_cancel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paid_once), cmocka_unit_test(test_samples),
-		cmocka_unit_test(test_hostile),   cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_slow_drip), cmocka_unit_test(test_overload),
-		cmocka_unit_test(test_dead),      cmocka_unit_test(test_quoted_key),
-		cmocka_unit_test(test_long_name), cmocka_unit_test(test_cap_holds),
-		cmocka_unit_test(test_liar),      cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_paid_once),  cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_hostile),    cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_slow_drip),  cmocka_unit_test(test_overload),
+		cmocka_unit_test(test_dead),       cmocka_unit_test(test_quoted_key),
+		cmocka_unit_test(test_time_is_up), cmocka_unit_test(test_long_name),
+		cmocka_unit_test(test_cap_holds),  cmocka_unit_test(test_liar),
+		cmocka_unit_test(test_cancel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

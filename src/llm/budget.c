@@ -2,6 +2,7 @@
  * Caps that hold with any number of requests in flight: what might still be spent (reservations at
  * their upper bound) plus what was spent never passes a cap.
  */
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +136,14 @@ void oc_budget_release(struct oc_budget *b, double reserved_money, uint64_t rese
 	let_go(b, reserved_money, reserved_tokens);
 	b->requests--;
 	pthread_mutex_unlock(&b->lock);
+}
+
+double oc_budget_seconds_left(struct oc_budget *b)
+{
+	pthread_mutex_lock(&b->lock);
+	double left = b->caps.seconds > 0 ? b->start + b->caps.seconds - oc_now() : INFINITY;
+	pthread_mutex_unlock(&b->lock);
+	return left;
 }
 
 const char *oc_budget_full(struct oc_budget *b, char out[96])

@@ -272,7 +272,17 @@ static int llm_next(struct oc_llm *llm, struct oc_reply *reply, int timeout_ms, 
 				finish(m, c, OC_REPLY_STOPPED, "the run is ending");
 			continue;
 		}
+		double left = m->budget ? oc_budget_seconds_left(m->budget) : 3600;
+		if (left <= 0 && !m->late) {
+			/* What waits to be tried again would wait as long as the server wants. */
+			m->late = true;
+			pthread_mutex_unlock(&m->lock);
+			m->def->stop(m->self);
+			continue;
+		}
 		double now = oc_now(), wait = h->waiting.first ? WAIT_STEP_MS / 1000.0 : 3600;
+		if (left > 0 && left < wait)
+			wait = left;
 		if (timeout_ms >= 0 && end - now < wait)
 			wait = end - now;
 		if (wait <= 0) {

@@ -193,7 +193,8 @@ void oc_client_done(void *user, struct oc_exchange *x)
 	bool honest;
 
 	memcpy(c->error, x->error, sizeof c->error);
-	if (c->refused) {
+	if (c->refused ||
+	    (x->stopped && !x->dead && m->budget && oc_budget_seconds_left(m->budget) <= 0)) {
 		char why[96];
 		c->state = OC_REPLY_BUDGET;
 		if (oc_budget_full(m->budget, why))

@@ -68,7 +68,7 @@ struct oc_llm_model {
 	struct call *flight[FLIGHT_HEADS];
 	uint32_t flying;     /* handed to the backend, not yet done */
 	struct oc_err fatal; /* the endpoint is of no use any more */
-	bool warned;
+	bool warned, late;   /* late: stopped, because the budget's time was up */
 	struct oc_llm_stats stats;
 };
 
