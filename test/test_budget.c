@@ -14,7 +14,7 @@
 static void test_reserve_and_settle(void **state)
 {
 	struct oc_budget *b = oc_budget_new(&(struct oc_caps){.money = 1.0, .tokens = 1000});
-	char why[96];
+	char why[OC_BUDGET_WHY];
 
 	(void)state;
 	for (int i = 0; i < 10; i++) /* ten times 0.1 is 1, whatever doubles say */
@@ -45,7 +45,7 @@ static void test_reserve_and_settle(void **state)
 static void test_resumed_and_timed(void **state)
 {
 	struct oc_budget *b = oc_budget_new(&(struct oc_caps){.requests = 100, .seconds = 0.05});
-	char why[96];
+	char why[OC_BUDGET_WHY];
 
 	(void)state;
 	oc_budget_spent(b, 3.5, 10, 99, 0);

@@ -146,19 +146,20 @@ double oc_budget_seconds_left(struct oc_budget *b)
 	return left;
 }
 
-const char *oc_budget_full(struct oc_budget *b, char out[96])
+const char *oc_budget_full(struct oc_budget *b, char out[OC_BUDGET_WHY])
 {
+	char text[96];
 	const char *why;
 
 	pthread_mutex_lock(&b->lock);
-	if (b->refused) {
-		snprintf(out, 96, "%s", b->why);
-		why = out;
-	} else {
-		why = passes(b, 0, 0, 0, 0, out);
-	}
+	why = b->refused ? b->why : passes(b, 0, 0, 0, 0, text);
+	if (why)
+		snprintf(out, OC_BUDGET_WHY,
+		         "the budget is used up (%s): raise it and run again, which goes on from "
+		         "here",
+		         why);
 	pthread_mutex_unlock(&b->lock);
-	return why;
+	return why ? out : NULL;
 }
 
 void oc_budget_used(struct oc_budget *b, double *money, uint64_t *tokens, uint64_t *requests)

@@ -93,7 +93,7 @@ static int pump(struct handle *h, struct oc_err *err)
 
 	while (h->waiting.first) {
 		struct call *c = h->waiting.first;
-		char why[96];
+		char why[OC_BUDGET_WHY];
 		switch (oc_budget_reserve(m->budget, c->upper_money, c->upper_tokens)) {
 		case OC_BUDGET_WAIT: return 0;
 		case OC_BUDGET_REFUSED:

@@ -195,7 +195,7 @@ void oc_client_done(void *user, struct oc_exchange *x)
 	memcpy(c->error, x->error, sizeof c->error);
 	if (c->refused ||
 	    (x->stopped && !x->dead && m->budget && oc_budget_seconds_left(m->budget) <= 0)) {
-		char why[96];
+		char why[OC_BUDGET_WHY];
 		c->state = OC_REPLY_BUDGET;
 		if (oc_budget_full(m->budget, why))
 			snprintf(c->error, sizeof c->error, "%s", why);

@@ -122,8 +122,9 @@ bool oc_budget_settle(struct oc_budget *b, double reserved_money, uint64_t reser
 void oc_budget_release(struct oc_budget *b, double reserved_money, uint64_t reserved_tokens);
 /* Until the time is up; INFINITY without such a cap. */
 double oc_budget_seconds_left(struct oc_budget *b);
-/* Which cap stops sending now ("money: 0.98 of 1.00 spent"), or NULL. */
-const char *oc_budget_full(struct oc_budget *b, char out[96]);
+#define OC_BUDGET_WHY 200
+/* Which cap stops sending now ("... money: 0.98 of 1.00 spent ..."), and what to do, or NULL. */
+const char *oc_budget_full(struct oc_budget *b, char out[OC_BUDGET_WHY]);
 /* What is spent by now, reservations excluded. Any pointer may be NULL. */
 void oc_budget_used(struct oc_budget *b, double *money, uint64_t *tokens, uint64_t *requests);
 

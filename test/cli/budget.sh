@@ -13,6 +13,12 @@ mv runs/sums whole
 money=$(number whole money) requests=$(number whole requests.sent)
 [ "$requests" -eq "$(asked "$tmp/sums.ledger")" ] || fail "the status and the server disagree"
 
+# A cap of nothing is refused: it might be taken for none.
+for cap in money requests tokens hours; do
+	capped "$cap: 0"
+	rc=0; "$OUTCROSS" run capped.yaml -q >out 2>err || rc=$?
+	[ $rc -eq 2 ] && grep -q "\`$cap\` of \`budget\` of the plan is 0, but must be at least" err || fail "$cap: 0: exit $rc: $(cat err)"
+done
 # Requests: the cap is met exactly, says so, and running again sends nothing more.
 fresh() { rm -rf .outcross runs; : >"$tmp/sums.ledger"; }
 fresh
@@ -20,7 +26,7 @@ capped 'requests: 60'
 for again in 1 2 3; do
 	rc=0; "$OUTCROSS" run capped.yaml -q >out 2>err || rc=$?
 	[ $rc -eq 1 ] || fail "requests cap: exit $rc: $(cat err)"
-	grep -q 'requests: 60 of 60' err && [ "$(wc -l <err)" -eq 1 ] || fail "message: $(cat err)"
+	grep -q 'the budget is used up (requests: 60 of 60 sent): raise it' err && [ "$(wc -l <err)" -eq 1 ] || fail "message: $(cat err)"
 	[ "$(asked "$tmp/sums.ledger")" -eq 60 ] || fail "requests cap: $(asked "$tmp/sums.ledger") sent"
 	[ "$(number runs/capped requests.sent)" -eq 60 ] || fail "status after sitting $again: $(cat runs/capped/status.json)"
 	[ "$(number runs/capped state)" != done ] || fail "state"
