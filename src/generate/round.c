@@ -40,10 +40,43 @@ static int compare(const void *a, const void *b)
 	return oc_str_cmp(*(const struct oc_str *)a, *(const struct oc_str *)b);
 }
 
+/* Every licence of the rows shown, once and in one order, so that equal sets have one name; what is
+ * made of a row without one is not wholly under the others'. */
+static struct oc_str licences(const struct oc_prompt *p, struct oc_arena *a)
+{
+	struct oc_str all[64], between = OC_LIT(" AND ");
+	struct oc_buf text = {0};
+	bool unknown = false;
+	size_t n = 0, k;
+
+	for (uint32_t i = 0; i < p->shown.n; i++) {
+		struct oc_str rest = p->shown.seed[i].licence;
+		unknown |= p->shown.seed[i].key.len && !rest.len;
+		while (rest.len && n < 64) {
+			ptrdiff_t at = oc_str_find(rest, between);
+			struct oc_str one = {rest.p, at < 0 ? rest.len : (size_t)at};
+			size_t skip = at < 0 ? rest.len : one.len + between.len;
+			rest = (struct oc_str){rest.p + skip, rest.len - skip};
+			for (k = 0; k < n && !oc_str_eq(all[k], one); k++)
+				;
+			n += k == n;
+			all[k] = one;
+		}
+	}
+	qsort(all, n, sizeof *all, compare);
+	for (k = 0; k < n; k++) {
+		oc_buf_puts(&text, k ? " AND " : "");
+		oc_buf_str(&text, all[k]);
+	}
+	oc_buf_puts(&text, n && unknown ? " AND NOASSERTION" : "");
+	struct oc_str copy = oc_arena_str(a, oc_buf_view(&text));
+	oc_buf_fini(&text);
+	return copy;
+}
+
 void oc_prompt_parents(struct oc_recipe *r, const struct oc_prompt *p, struct oc_arena *a,
                        struct oc_pedigree *ped)
 {
-	struct oc_buf licence = {0};
 	size_t founders = 0;
 
 	(void)r;
@@ -61,13 +94,6 @@ void oc_prompt_parents(struct oc_recipe *r, const struct oc_prompt *p, struct oc
 		if (s->depth > ped->depth)
 			ped->depth = s->depth;
 		ped->depth_at_least |= s->depth_at_least;
-		bool known = !s->licence.len;
-		for (uint32_t k = 0; k < i && !known; k++)
-			known = oc_str_eq(p->shown.seed[k].licence, s->licence);
-		if (known)
-			continue;
-		oc_buf_puts(&licence, licence.len ? " AND " : "");
-		oc_buf_str(&licence, s->licence);
 	}
 	qsort(ped->founders, ped->founder_n, sizeof *ped->founders, compare);
 	uint32_t n = 0;
@@ -75,8 +101,7 @@ void oc_prompt_parents(struct oc_recipe *r, const struct oc_prompt *p, struct oc
 		if (!n || !oc_str_eq(ped->founders[n - 1], ped->founders[i]))
 			ped->founders[n++] = ped->founders[i];
 	ped->founder_n = n;
-	ped->licence = oc_arena_str(a, oc_buf_view(&licence));
-	oc_buf_fini(&licence);
+	ped->licence = licences(p, a);
 }
 
 /* Draws the seeds and renders the texts. 1: made; 0: no seeds are left. */

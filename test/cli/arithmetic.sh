@@ -73,3 +73,25 @@ grep -q '^warning: arithmetic: 0 of 60 rows were kept after 24 requests: raise' 
 "$OUTCROSS" report runs/few --part recipes >out
 grep -q 'of the kind asked for  *0 (0.0 %)' out && grep -q '60 rows were asked for, and 0 kept of what 24 requests gave' out || fail "report: $(cat out)"
 grep -q '60 rows were asked for, and 0 kept' runs/few/report.html || fail "report.html says nothing of rows that did not come"
+# A row inherits every licence of the rows it was made from, in one order; and that one had none.
+for n in one two three; do sed 's/"id": [0-9]*, //' sums.jsonl >$n.jsonl; done
+cat >licences.yaml <<'YAML'
+outcross: 1
+models: {small: {type: openai, base_env: SUM, model: small, depth: 0}}
+sources:
+  one: {path: one.jsonl, origin: real, attest: me, license: MIT}
+  two: {path: two.jsonl, license: CC0-1.0}
+  three: {path: three.jsonl}
+holdout: none
+generate:
+  - arithmetic: {name: ab, model: small, seeds: [one, two], chat: true, rows: 20}
+  - arithmetic: {name: abc, model: small, seeds: [one, two, three], chat: true, rows: 20, shown: 20}
+YAML
+"$OUTCROSS" run licences.yaml -q >out 2>err || fail "licences: $(cat err)"
+python3 - <<'PY'
+import collections, json
+n = collections.Counter((l.get("recipe"), l["key"].split(":")[0], l["source"].get("license")) for l in map(json.loads, open("runs/licences/out/lineage/train-00000-of-00001.jsonl")))
+got = {k[1:] for k in n if k[0]}
+assert ("ab", "CC0-1.0 AND MIT") in got and ("abc", "CC0-1.0 AND MIT AND NOASSERTION") in got, n
+assert {x for _, x in got} <= {"CC0-1.0", "MIT", "CC0-1.0 AND MIT", "CC0-1.0 AND MIT AND NOASSERTION"}, n
+PY
