@@ -1,4 +1,5 @@
 /* The reply store: kills, torn tails, several processes, a lost index, a full disk. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -466,6 +467,48 @@ static void lost_index_and_two(void **state)
 	place_free(&p);
 }
 
+/* A request that three killed sittings asked was sent three times, whoever answers in the end. */
+static void test_sittings(void **state)
+{
+	struct place p = place_new();
+	struct oc_buf marks = {0};
+	struct oc_err err = {0};
+	struct oc_spent spent;
+	int status;
+
+	(void)state;
+	assert_int_equal(oc_store_marks(p.dir, &marks, &err), 0);
+	for (int sitting = 0; sitting < 4; sitting++) {
+		pid_t pid = fork();
+		if (pid == 0) {
+			struct oc_store *s = open_store(&p, false);
+			oc_store_run(s, 5);
+			/* The last sitting tries twice and is answered. */
+			for (int i = 0; i < 1 + (sitting == 3); i++)
+				if (oc_store_intent(s, key_of(1), 0.25, 100, &err) < 0)
+					_exit(1);
+			oc_store_run(s, 6); /* another run's money */
+			if (oc_store_intent(s, key_of(2), 9, 900, &err) < 0)
+				_exit(1);
+			oc_store_run(s, 5);
+			if (sitting == 3)
+				put_ok(s, 1);
+			_exit(0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		assert_int_equal(oc_store_spent(p.dir, 5, oc_buf_view(&marks), &spent, &err), 0);
+		assert_int_equal(spent.lost, sitting == 3 ? 3 : sitting + 1);
+		assert_int_equal(spent.unknown, sitting == 3 ? 3 : sitting + 1);
+	}
+	assert_int_equal(spent.requests, 6); /* put_ok notes one more */
+	assert_int_equal(spent.replied, 1);
+	assert_int_equal(spent.unknown_tokens, 300);
+	assert_true(fabs(spent.unknown_money - 0.75) < 1e-12);
+	oc_buf_fini(&marks);
+	place_free(&p);
+}
+
 /* A file may grow to 64 KB: then every write fails, cleanly, and nothing is torn. */
 static void test_full_disk(void **state)
 {
@@ -532,6 +575,7 @@ int main(void)
 		cmocka_unit_test(processes_open_at_once),
 		cmocka_unit_test(found_before_locked),
 		cmocka_unit_test(lost_index_and_two),
+		cmocka_unit_test(test_sittings),
 		cmocka_unit_test(test_full_disk),
 		cmocka_unit_test(test_refuses),
 	};

@@ -49,7 +49,7 @@ struct oc_store {
 	struct lost lost;
 	uint64_t count, unknown_n;
 	double unknown_cost;
-	bool dirty;
+	bool dirty, seated;   /* seated: that this sitting began is written */
 	struct oc_err failed; /* of the flusher: every later write fails with it */
 
 	pthread_mutex_t db;
@@ -499,17 +499,23 @@ int oc_store_intent(struct oc_store *s, struct oc_hash128 key, double upper_cost
                     uint64_t upper_tokens, struct oc_err *err)
 {
 	struct seg_intent intent = {upper_cost, upper_tokens, s->run, 0};
+	struct seg_sitting sitting = {.run = s->run};
 	int rc = -1;
 
 	pthread_mutex_lock(&s->io);
 	if (writable(s, err) < 0)
 		goto out;
-	uint64_t at = s->end;
 	s->out.len = 0;
+	if (s->run && !s->seated)
+		seg_frame_add(&s->out, SEG_SITTING, (struct oc_hash128){0}, 0, &sitting,
+		              sizeof sitting);
+	uint64_t at = s->end + s->out.len;
 	seg_frame_add(&s->out, SEG_INTENT, key, 0, &intent, sizeof intent);
 	rc = append(s, err);
-	if (rc == 0)
-		intent_add(&s->intents, key, (uint64_t)s->segment << 32 | at, upper_cost);
+	if (rc < 0)
+		goto out;
+	s->seated = true;
+	intent_add(&s->intents, key, (uint64_t)s->segment << 32 | at, upper_cost);
 out:
 	pthread_mutex_unlock(&s->io);
 	return rc;
@@ -719,19 +725,16 @@ int oc_store_open(struct oc_store **out, struct oc_ctx *ctx, const char *dir, bo
 	}
 	if (index_open(&s->index, ctx, dir, readonly, &fresh, err) < 0)
 		goto fail;
-	if (readonly)
+	/* Reading, what the index lacks is counted on top; writing, it comes into the index. */
+	if (readonly) {
 		s->count = index_count(s->index);
-	uint64_t n = 0;
-	double cost = 0;
-	if (readonly)
 		index_unknown_sum(s->index, &s->unknown_n, &s->unknown_cost);
+	}
 	if (segments_open(s, err) < 0)
 		goto fail;
 	if (!readonly) {
 		s->count = index_count(s->index);
-		index_unknown_sum(s->index, &n, &cost);
-		s->unknown_n = n;
-		s->unknown_cost = cost;
+		index_unknown_sum(s->index, &s->unknown_n, &s->unknown_cost);
 		if (pthread_create(&s->thread, NULL, flusher, s) != 0) {
 			oc_fail_errno(err, NULL, "cannot start a thread");
 			goto fail;

@@ -16,7 +16,14 @@
 #define SEG_FULL (256u << 20)        /* a record that begins beyond goes into the next segment */
 #define SEG_NEAR ((uint32_t)1 << 31) /* payloads are smaller than this */
 
-enum seg_type { SEG_INTENT = 1, SEG_REPLY = 2, SEG_FAILURE = 3, SEG_DICT = 4, SEG_DROP = 5 };
+enum seg_type {
+	SEG_INTENT = 1,
+	SEG_REPLY = 2,
+	SEG_FAILURE = 3,
+	SEG_DICT = 4,
+	SEG_DROP = 5,
+	SEG_SITTING = 6
+};
 
 struct seg_frame {
 	uint32_t magic;
@@ -51,6 +58,12 @@ struct seg_intent {
 struct seg_drop {
 	uint64_t unknown;
 	double cost;
+	uint32_t run, zero;
+};
+
+/* Payload of a sitting: before the first intent of a process. What its run had asked before and has
+ * no outcome will have none. */
+struct seg_sitting {
 	uint32_t run, zero;
 };
 

@@ -63,17 +63,33 @@ static void settle(struct reckoning *r, struct oc_hash128 key, uint64_t unknown,
 	a->n = 0;
 }
 
+/* Whoever asked was killed before it heard: at the upper bound. */
+static void lose(struct reckoning *r)
+{
+	for (size_t i = 0; i < r->cap; i++)
+		if (r->e[i].n) {
+			r->out->lost++;
+			settle(r, r->e[i].key, r->e[i].n, (double)r->e[i].n * r->e[i].cost);
+		}
+}
+
 static int reckon(void *user, const struct seg_frame *f, uint64_t offset, const char *payload,
                   struct oc_err *err)
 {
 	struct reckoning *r = user;
 	struct seg_intent intent;
 	struct seg_drop drop;
+	struct seg_sitting sitting;
 	struct seg_meta m;
 
 	(void)offset;
 	(void)err;
 	switch (f->type) {
+	case SEG_SITTING:
+		if (seg_take(&sitting, sizeof sitting, sizeof sitting, payload, f->len) &&
+		    sitting.run == r->run)
+			lose(r);
+		break;
 	case SEG_INTENT:
 		if (!seg_take(&intent, sizeof intent, sizeof intent, payload, f->len) ||
 		    intent.run != r->run)
@@ -191,11 +207,7 @@ int oc_store_spent(const char *dir, uint32_t run, struct oc_str marks, struct oc
 	oc_buf_str(&text, marks);
 	struct scan s = {.r = {.run = run, .out = out}, .marks = oc_buf_cstr(&text)};
 	int rc = segments_each(dir, scan_one, &s, err);
-	for (size_t i = 0; i < s.r.cap; i++)
-		if (s.r.e[i].n) { /* it was killed before it heard: at the upper bound */
-			out->lost++;
-			settle(&s.r, s.r.e[i].key, s.r.e[i].n, (double)s.r.e[i].n * s.r.e[i].cost);
-		}
+	lose(&s.r);
 	free(s.r.e);
 	oc_buf_fini(&text);
 	return rc;
