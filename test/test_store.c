@@ -342,6 +342,18 @@ static void test_index_is_rebuilt(void **state)
 	snprintf(index, sizeof index, "%s/index.db", p.dir);
 	struct oc_err err = {0};
 	assert_int_equal(oc_file_write(index, "this is not a database, not at all", 34, &err), 0);
+	/* Who only reads does without it, and leaves it as it is. */
+	for (int lost = 0; lost < 2; lost++) {
+		s = open_store(&p, true);
+		for (unsigned i = 0; i < 300; i++)
+			assert_int_equal(get(s, i), 1);
+		assert_int_equal(get(s, 300), 0);
+		assert_int_equal(oc_store_count(s), 300);
+		close_store(s);
+		assert_int_equal(access(index, F_OK), lost ? -1 : 0);
+		unlink(index);
+	}
+	assert_int_equal(oc_file_write(index, "this is not a database, not at all", 34, &err), 0);
 	s = open_store(&p, false);
 	for (unsigned i = 0; i < 300; i++)
 		assert_int_equal(get(s, i), 1);

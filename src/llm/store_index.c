@@ -126,30 +126,34 @@ static int open_writer(struct index *ix, const char *dir, struct oc_err *err)
 	return 0;
 }
 
+static const char find_sql[] = "SELECT place FROM replies WHERE key=?";
+
+static int try_reader(struct index *ix, const char *name, int flags, struct oc_err *err)
+{
+	sqlite3_close(ix->r);
+	if (sqlite3_open_v2(name, &ix->r, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		return fail(ix, ix->r, "cannot open the index of replies", err);
+	sqlite3_busy_timeout(ix->r, BUSY_MS);
+	if (flags & SQLITE_OPEN_CREATE && exec(ix, ix->r, schema, err) < 0)
+		return -1;
+	return prepare(ix, ix->r, find_sql, &ix->find, err);
+}
+
 static int open_reader(struct index *ix, bool readonly, struct oc_err *err)
 {
 	struct oc_err first = {0};
-	const char *sql = "SELECT place FROM replies WHERE key=?";
-	char *uri;
 
-	if (sqlite3_open_v2(ix->path, &ix->r, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) !=
-	    SQLITE_OK)
-		return fail(ix, ix->r, "cannot open the index of replies", err);
-	sqlite3_busy_timeout(ix->r, BUSY_MS);
-	if (prepare(ix, ix->r, sql, &ix->find, &first) < 0) {
+	if (try_reader(ix, ix->path, SQLITE_OPEN_READONLY, readonly ? &first : err) < 0) {
 		if (!readonly)
-			return fail(ix, ix->r, "cannot read the index of replies", err);
+			return -1;
 		/* A folder in which no file may be made, not even the WAL's: nobody writes there.
 		 */
-		sqlite3_close(ix->r);
-		uri = sqlite3_mprintf("file:%s?immutable=1", ix->path);
-		int rc = sqlite3_open_v2(
-			uri, &ix->r, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI,
-			NULL);
+		char *uri = sqlite3_mprintf("file:%s?immutable=1", ix->path);
+		int rc = try_reader(ix, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, &first);
 		sqlite3_free(uri);
-		if (rc != SQLITE_OK)
-			return fail(ix, ix->r, "cannot open the index of replies", err);
-		if (prepare(ix, ix->r, sql, &ix->find, err) < 0)
+		/* Lost or damaged: the segments, which are the truth, are read from the start. */
+		if (rc < 0 &&
+		    try_reader(ix, ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, err) < 0)
 			return -1;
 	}
 	sqlite3_exec(ix->r, "PRAGMA cache_size=-65536; PRAGMA mmap_size=1073741824;", NULL, NULL,
