@@ -34,7 +34,8 @@ static void licence(struct oc_buf *b, yyjson_val *facts)
 	struct oc_str name = oc_json_get_str(first, "license");
 
 	oc_buf_puts(b, "license: ");
-	if (yyjson_arr_size(list) == 1 && name.len && !oc_str_starts(name, "LicenseRef")) {
+	if (yyjson_arr_size(list) == 1 && name.len && !oc_str_starts(name, "LicenseRef") &&
+	    oc_str_find(name, OC_LIT(" AND ")) < 0) {
 		struct oc_buf lower = {0};
 		for (size_t i = 0; i < name.len; i++)
 			oc_buf_putc(&lower, name.p[i] >= 'A' && name.p[i] <= 'Z'
@@ -72,6 +73,38 @@ static void split_config(struct oc_buf *b, yyjson_val *facts)
 		oc_buf_printf(b, "  - split: test\n    path: data/test-*.%s\n", data_end(facts));
 }
 
+static bool is_whole(yyjson_val *column)
+{
+	return oc_json_get_bool(column, "whole", false);
+}
+
+/* A loader that tells types from the first rows of the first file fails where a fraction follows
+ * whole numbers, in a later one or in the other split. Nested columns are left to the loader. */
+static void features(struct oc_buf *b, yyjson_val *facts)
+{
+	static const char *const types[][2] = {
+		{"string", "string"}, {"bool", "bool"}, {"number", "float64"}};
+	yyjson_val *list = oc_json_get(facts, "columns"), *column;
+	struct oc_buf text = {0};
+	size_t i, n, k;
+
+	yyjson_arr_foreach(list, i, n, column)
+	{
+		struct oc_str type = oc_json_get_str(column, "type");
+		for (k = 0; k < 3 && !oc_str_is(type, types[k][0]); k++)
+			;
+		if (k == 3)
+			goto out;
+		oc_buf_puts(&text, "  - name: ");
+		yaml_str(&text, oc_json_get_str(column, "name"));
+		oc_buf_printf(&text, "\n    dtype: %s\n", is_whole(column) ? "int64" : types[k][1]);
+	}
+	if (text.len && strcmp(data_end(facts), "jsonl") == 0)
+		oc_buf_printf(b, "dataset_info:\n  features:\n%s", oc_buf_cstr(&text));
+out:
+	oc_buf_fini(&text);
+}
+
 static void header(struct oc_buf *b, yyjson_val *facts)
 {
 	double real = oc_fact_num(facts, "origin.real.rows"),
@@ -95,6 +128,7 @@ static void header(struct oc_buf *b, yyjson_val *facts)
 	oc_buf_puts(b, "tags:\n- outcross\n");
 	if (made > 0)
 		oc_buf_puts(b, "- synthetic\n");
+	features(b, facts);
 	split_config(b, facts);
 	oc_buf_puts(b, "---\n");
 }
@@ -269,9 +303,10 @@ static void distribution(struct oc_buf *b, yyjson_val *facts)
 			              ",\"dataType\":\"%s\",\"source\":{\"fileSet\":{\"@id\":\"%s-"
 			              "files\"},"
 			              "\"extract\":{\"column\":",
-			              oc_str_is(type, "number") ? "sc:Float"
-			              : oc_str_is(type, "bool") ? "sc:Boolean"
-			                                        : "sc:Text",
+			              is_whole(column)            ? "sc:Integer"
+			              : oc_str_is(type, "number") ? "sc:Float"
+			              : oc_str_is(type, "bool")   ? "sc:Boolean"
+			                                          : "sc:Text",
 			              splits[s]);
 			oc_buf_json(b, name);
 			oc_buf_puts(b, "}}}");

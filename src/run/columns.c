@@ -11,6 +11,7 @@ static const char *const type_names[] = {"null", "bool", "number", "string", "li
 struct column {
 	struct oc_str name;
 	unsigned type;       /* index into type_names; 0 until a value that is not null came */
+	bool fraction;       /* of a number: some value is not whole, or beyond 63 bits */
 	struct oc_str first; /* key of the row that fixed the type */
 };
 
@@ -82,6 +83,13 @@ static unsigned type_of(yyjson_val *v)
 	}
 }
 
+/* Loaders take whole numbers for int64, and cannot take a fraction that comes later. */
+static bool is_fraction(yyjson_val *v)
+{
+	return yyjson_is_raw(v) || yyjson_is_real(v) ||
+	       (yyjson_is_uint(v) && yyjson_get_uint(v) > INT64_MAX);
+}
+
 static void declare(struct oc_columns *c, const struct oc_row *row)
 {
 	size_t i, n;
@@ -94,7 +102,7 @@ static void declare(struct oc_columns *c, const struct oc_row *row)
 		if (c->n == COLUMN_MAX)
 			break;
 		c->list[c->n++] = (struct column){oc_arena_str(c->arena, oc_json_str(key)),
-		                                  type_of(value), c->first};
+		                                  type_of(value), is_fraction(value), c->first};
 	}
 }
 
@@ -128,6 +136,7 @@ int oc_columns_check(struct oc_columns *c, const struct oc_row *row, struct oc_e
 			col->type = type;
 			col->first = oc_arena_str(c->arena, row->ped.key);
 		}
+		col->fraction |= is_fraction(value);
 		if (type && type != col->type)
 			return oc_fail(err, OC_GATE, "output",
 			               "column \"%.*s\" is a %s in row %.*s and a %s in row %.*s: "
@@ -146,7 +155,10 @@ void oc_columns_write(const struct oc_columns *c, struct oc_buf *b)
 	for (unsigned i = 0; i < c->n; i++) {
 		oc_buf_puts(b, i ? ",{\"name\":" : "{\"name\":");
 		oc_buf_json(b, c->list[i].name);
-		oc_buf_printf(b, ",\"type\":\"%s\"}", type_names[c->list[i].type]);
+		oc_buf_printf(b, ",\"type\":\"%s\"", type_names[c->list[i].type]);
+		if (c->list[i].type == 2)
+			oc_buf_printf(b, ",\"whole\":%s", c->list[i].fraction ? "false" : "true");
+		oc_buf_putc(b, '}');
 	}
 	oc_buf_putc(b, ']');
 }

@@ -18,7 +18,7 @@ void oc_columns_free(struct oc_columns *c);
 int oc_columns_project(const struct oc_columns *c, struct oc_row *row, struct oc_err *err);
 /* In row order. O(members). */
 int oc_columns_check(struct oc_columns *c, const struct oc_row *row, struct oc_err *err);
-/* [{"name":..,"type":..}] as declared so far. */
+/* [{"name":..,"type":..}] as declared so far; of numbers also "whole": whether all are. */
 void oc_columns_write(const struct oc_columns *c, struct oc_buf *b);
 
 #endif

@@ -142,3 +142,29 @@ sed 's/rows: 40/rows: 4/;s/repeat: 3/repeat: 1/' short.yaml >small.yaml
 "$OUTCROSS" run small.yaml -q >out 2>err || { echo "a small mix: $(cat err)"; exit 1; }
 grep -q '<a href="#mix">7 unused</a>' runs/small/report.html && grep -q 'outcross show ./runs/small --unused' runs/small/report.html ||
 	{ echo "unused rows lead nowhere"; exit 1; }
+# Whole numbers in one split and fractions in the other: the card declares one type for both.
+for i in $(seq 30); do
+	if [ $((i % 3)) = 0 ]; then echo "{\"t\":\"row $i\",\"n\":$i.5,\"k\":$i,\"b\":true,\"g\":\"h\"}"; else echo "{\"t\":\"row $i\",\"n\":$i,\"k\":$i,\"b\":false,\"g\":\"x\"}"; fi
+done >types.jsonl
+printf 'outcross: 1\nsources: {t: {path: types.jsonl, origin: real, attest: me}}\nholdout: {min: 10, by: g, max_share: 0.5}\n' >types.yaml
+"$OUTCROSS" run types.yaml -q >out 2>err || { echo "types: $(cat err)"; exit 1; }
+[ "$(grep -c '\.5' runs/types/out/data/test-*)" -eq 10 ] && ! grep -q '\.5' runs/types/out/data/train-* || { echo "not the split that was wanted"; exit 1; }
+python3 - <<'END'
+import json
+head = open("runs/types/out/README.md").read().split("---")[1]
+assert """dataset_info:
+  features:
+  - name: "t"
+    dtype: string
+  - name: "n"
+    dtype: float64
+  - name: "k"
+    dtype: int64
+  - name: "b"
+    dtype: bool
+  - name: "g"
+    dtype: string
+""" in head, head
+fields = {f["name"]: f["dataType"] for f in json.load(open("runs/types/out/croissant.json"))["recordSet"][0]["field"]}
+assert fields == {"train/t": "sc:Text", "train/n": "sc:Float", "train/k": "sc:Integer", "train/b": "sc:Boolean", "train/g": "sc:Text"}, fields
+END
