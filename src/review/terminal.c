@@ -347,7 +347,7 @@ static int edit(struct screen *s, uint64_t ms, struct oc_err *err)
 		if (mistake.code == OC_IO)
 			rc = oc_fail(err, OC_IO, mistake.where, "%s", mistake.msg);
 		else
-			say(s, mistake.msg);
+			say(s, oc_arena_printf(a, "not saved: %s", mistake.msg).p);
 	} else {
 		rc = 1;
 	}

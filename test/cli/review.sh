@@ -145,11 +145,11 @@ plan screen all ''
 "$OUTCROSS" run screen.yaml -q >/dev/null
 python3 - <<'END'
 import fcntl, json, os, pty, select, signal, struct, subprocess, termios, time
-def drive(keys, sig=None):
+def drive(keys, sig=None, editor="sed -i s/wings/legs/"):
     pid, fd = pty.fork()
     if pid == 0:
         time.sleep(0.2)
-        os.environ["EDITOR"] = "sed -i s/wings/legs/"
+        os.environ["EDITOR"] = editor
         os.environ.pop("VISUAL", None)
         os.execv(os.environ["OUTCROSS"], ["outcross", "review", "runs/screen", "--by", "ann"])
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
@@ -190,6 +190,10 @@ assert status == 0 and [x.get("of") for x in e[5:]] == [3, 2], (status, e)
 assert "taken back: made:2, edited on" in text and "(wrong)" in text and "row 2 of 60" in text, text
 text, status, flags = drive([], signal.SIGTERM)
 assert status == 143 and flags == termios.ICANON | termios.ECHO, (status, flags)
+# An edit that is no JSON is not saved, and the screen says so.
+text, status, flags = drive(["e", "q"], editor="sed -i s/{/[/")
+assert status == 0 and "not saved: " in text, (status, text[-400:])
+assert len(open("runs/screen/reviews.jsonl").readlines()) == len(e)
 # Behind the last row a slip at that row can be mended; Enter ends.
 subprocess.run("yes a | head -58 | $OUTCROSS review runs/screen --by ann -q >/dev/null", shell=True, check=True)
 text, status, flags = drive(["a"] + ["u", "x", "\r", "\r", "n\r"])
