@@ -462,7 +462,8 @@ static bool convert(const struct csv *s, struct oc_row *row, struct oc_buf *b)
 			size_t len = f.raw.len < 60 ? f.raw.len : 60;
 			why = oc_arena_printf(row->arena,
 			                      "column \"%.*s\" is %s, found \"%.*s\"; if that is "
-			                      "right, set its type under columns:",
+			                      "right, set its type in a plan, under the "
+			                      "source's columns:",
 			                      OC_ARG(c->name), oc_csv_type_name(c->type), (int)len,
 			                      f.raw.p);
 			oc_row_unreadable(row, "csv_type", why.p);

@@ -610,7 +610,7 @@ static int check_read(const struct run *r, struct oc_err *err)
 	if (!r->unreadable || r->unreadable < r->tally->in)
 		return 0;
 	return oc_fail(err, OC_INPUT, r->job->input_n == 1 ? r->job->inputs[0] : NULL,
-	               "none of the %llu rows can be read as %s, which the name stands for%s%s",
+	               "none of the %llu rows can be read as %s (told from the name)%s%s",
 	               (unsigned long long)r->tally->in, r->sources[0].def->name,
 	               r->job->unreadable ? "; the first: " : "",
 	               r->job->unreadable ? oc_buf_cstr(r->job->unreadable) : "");
