@@ -322,10 +322,12 @@ static void on_reply(void *user, struct oc_http_reply *r)
 		break;
 	case OC_CLASS_AGAIN: retry_or_fail(o, t, now, outcome, retry_after); break;
 	case OC_CLASS_BROKEN:
-		if (t->broken++ == 0 && !o->halting)
+		if (t->broken++ == 0 && !o->halting) {
 			try_later(o, t, now, outcome, retry_after);
-		else
+		} else {
+			x->stopped = t->broken == 1; /* the second try is the next run's */
 			give_back(o, t);
+		}
 		break;
 	case OC_CLASS_REFUSED:
 		if (wants_other_name(o, t, r->status, &a)) {
