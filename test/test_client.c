@@ -569,6 +569,29 @@ static void test_cap_holds(void **state)
 	bed_fini(&b);
 }
 
+/* A limit that the model's own settings raise is what is reserved: nobody lies here. */
+static void test_own_limit(void **state)
+{
+	char answer[2001];
+	struct server_opts so = {.latency = 0.01, .answer = answer};
+	struct bed b;
+	struct tally t;
+	uint64_t tokens;
+
+	(void)state;
+	memset(answer, 'a', 2000);
+	answer[2000] = 0;
+	bed_init(&b, &so);
+	bed_open(&b, (struct how){.caps = {.tokens = 10000},
+	                          .more = ",\"concurrency\":64,\"extra\":{\"max_tokens\":600}"});
+	ask_all(&b, 100, &t);
+	assert_in_range(t.n[OC_REPLY_OK], 15, 20);
+	assert_int_equal(t.n[OC_REPLY_OK] + t.n[OC_REPLY_BUDGET], 100);
+	oc_budget_used(b.budget, NULL, &tokens, NULL);
+	assert_true(tokens <= 10000);
+	bed_fini(&b);
+}
+
 static void test_liar(void **state)
 {
 	struct server_opts so = {.latency = 0.01};
@@ -658,13 +681,39 @@ static void test_cancel(void **state)
 	bed_fini(&b);
 }
 
+/* A reply that would have been asked for once more is not held against its row by a stop. */
+static void test_cancel_before_second_try(void **state)
+{
+	struct server_opts so = {.latency = 0.5};
+	struct oc_err err = {0};
+	struct bed b;
+
+	(void)state;
+	so.fault_rate[FAULT_html] = 1;
+	bed_init(&b, &so);
+	bed_open(&b, (struct how){0});
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(submit(&b, i, &err), 0);
+	wait_asked(&b, 5);
+	oc_ctx_cancel(b.ctx);
+	for (unsigned i = 0; i < 5; i++) {
+		struct oc_reply r;
+		assert_int_equal(b.llm->ops->next(b.llm, &r, 60000, &err), 1);
+		assert_int_equal(r.state, OC_REPLY_STOPPED);
+		b.llm->ops->reply_free(b.llm, &r);
+	}
+	b.ctx->cancel = 0;
+	bed_fini(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paid_once),  cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_hostile),    cmocka_unit_test(test_all_at_once),
 		cmocka_unit_test(test_slow_drip),  cmocka_unit_test(test_overload),
-		cmocka_unit_test(test_dead),       cmocka_unit_test(test_quoted_key),
+		cmocka_unit_test(test_dead),       cmocka_unit_test(test_cancel_before_second_try),
+		cmocka_unit_test(test_own_limit),  cmocka_unit_test(test_quoted_key),
 		cmocka_unit_test(test_time_is_up), cmocka_unit_test(test_long_name),
 		cmocka_unit_test(test_cap_holds),  cmocka_unit_test(test_liar),
 		cmocka_unit_test(test_cancel),

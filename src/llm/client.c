@@ -148,6 +148,19 @@ static int look_up(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 	return 0;
 }
 
+/* Tokens that the answer may have: what `extra` says wins over the step, under either name. */
+static uint32_t limit_of(const struct oc_llm_model *m, const struct oc_request *req)
+{
+	static const char *const names[] = {"max_tokens", "max_completion_tokens"};
+	int64_t most = -1;
+
+	for (size_t i = 0; i < 2; i++) {
+		int64_t v = oc_json_get_int(m->extra, names[i], -1);
+		most = v > most ? v : most;
+	}
+	return most < 0 || most > UINT32_MAX ? req->max_tokens : (uint32_t)most;
+}
+
 static int llm_submit(struct oc_llm *llm, const struct oc_request *req, struct oc_err *err)
 {
 	struct handle *h = (struct handle *)llm;
@@ -168,7 +181,7 @@ static int llm_submit(struct oc_llm *llm, const struct oc_request *req, struct o
 	c->x.id = req->tag;
 	c->x.user = c;
 	c->x.kind = req->kind;
-	c->x.max_tokens = req->max_tokens;
+	c->x.max_tokens = limit_of(m, req);
 	c->x.retry_after = -1;
 	/* 31 bits: some servers take a signed, some an unsigned 32-bit number. */
 	c->x.seed = c->key.lo & 0x7fffffff;
@@ -193,7 +206,7 @@ static int llm_submit(struct oc_llm *llm, const struct oc_request *req, struct o
 	c->body = c->x.body = (struct oc_str){copy, h->text.len};
 	/* Some servers count the end mark on top of max_tokens. */
 	uint64_t prompt = oc_body_tokens_max(c->body),
-		 completion = req->kind == OC_CALL_EMBED ? 0 : (uint64_t)req->max_tokens + 16;
+		 completion = req->kind == OC_CALL_EMBED ? 0 : (uint64_t)c->x.max_tokens + 16;
 	c->upper_tokens = prompt + completion;
 	c->upper_money =
 		((double)prompt * m->price.prompt + (double)completion * m->price.completion) / 1e6;
