@@ -65,6 +65,7 @@ struct talk {
 	struct oc_cli *cli;
 	double start;
 	struct oc_buf facts;      /* objects, comma between */
+	struct oc_buf mix;        /* an object, or nothing */
 	struct oc_buf unreadable; /* of the first row that could not be read: why, where */
 };
 
@@ -110,7 +111,7 @@ static void show_mix(void *user, struct oc_str table, struct oc_str json)
 {
 	struct talk *talk = user;
 
-	(void)json;
+	oc_buf_str(&talk->mix, json);
 	log_lines(talk->cli, table);
 }
 
@@ -187,17 +188,19 @@ static void say_facts(struct talk *talk)
 }
 
 /* One object; on stdout unless rows are there. */
-static int summary_json(const struct oc_cli *cli, const struct oc_tally *t, struct oc_str stages,
-                        double seconds, bool rows_on_stdout, struct oc_err *err)
+static int summary_json(const struct talk *talk, const struct oc_tally *t, double seconds,
+                        bool rows_on_stdout, struct oc_err *err)
 {
 	struct oc_buf b = {0};
 	int rc = 0;
 
-	oc_buf_printf(&b, "{\"verb\":\"%s\",\"ledger\":", cli->verb->name);
+	oc_buf_printf(&b, "{\"verb\":\"%s\",\"ledger\":", talk->cli->verb->name);
 	oc_tally_write(&b, t);
 	oc_buf_puts(&b, ",\"stages\":[");
-	oc_buf_str(&b, stages);
-	oc_buf_puts(&b, "],\"seconds\":");
+	oc_buf_str(&b, oc_buf_view(&talk->facts));
+	oc_buf_puts(&b, talk->mix.len ? "],\"mix\":" : "]");
+	oc_buf_str(&b, oc_buf_view(&talk->mix));
+	oc_buf_puts(&b, ",\"seconds\":");
 	oc_buf_double(&b, seconds);
 	oc_buf_puts(&b, "}\n");
 	if (rows_on_stdout)
@@ -331,8 +334,7 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 		        rows_on_stdout ? "what was written before is whole lines"
 		                       : "no file was written");
 	} else if (!rc && cli->json) {
-		rc = summary_json(cli, &tally, oc_buf_view(&talk.facts), seconds, rows_on_stdout,
-		                  err);
+		rc = summary_json(&talk, &tally, seconds, rows_on_stdout, err);
 	} else if (!rc) {
 		say_facts(&talk);
 		summary(cli, &tally, seconds);
@@ -340,6 +342,7 @@ int oc_cli_job(struct oc_cli *cli, const char *mix, struct oc_err *err)
 			oc_log(cli->ctx, OC_LOG_INFO, "%s: the first row that cannot be read: %s",
 			       cli->verb->name, oc_buf_cstr(&talk.unreadable));
 	}
+	oc_buf_fini(&talk.mix);
 	oc_buf_fini(&talk.unreadable);
 	oc_buf_fini(&talk.facts);
 	oc_arena_free(arena);

@@ -93,6 +93,9 @@ for i in 1 2 3 4 5 6 7 8; do echo "{\"text\":\"robot $i\"}"; done >bots.jsonl
 grep -qx 'share real: up to 6 rows, got 4 (2 fewer)' talk && grep -q '50.0% of the rows real; 4 founders' talk ||
 	fail "a share that falls short: $(cat talk)"
 grep -q '^bots  *synthetic, depth 1 .* 50.0%$' talk || fail "a model's rows are one generation deep: $(cat talk)"
+"$OUTCROSS" mix people.jsonl bots.jsonl --origin people=real -n --json --with 'rows: 10, shares: {real: 0.6}, mode: up_to' 2>/dev/null | python3 -c '
+import json,sys; m=json.load(sys.stdin)["mix"]; assert m["shares"][0] == {"share": "real", "mode": "up_to", "asked": 6, "got": 4} and m["rows"] == 8, m' ||
+	fail "the mix is not in --json"
 refused 1 'share "depth:3" is exactly 0.5' mix people.jsonl bots.jsonl --with 'shares: {"depth:3": 0.5}' -n
 refused 1 '6 are missing' mix people.jsonl --with rows=10 -o none.jsonl
 [ ! -e none.jsonl ] || fail "a shortage wrote a file"
