@@ -326,7 +326,7 @@ const char oc_html_style[] =
 	".8rem}"
 	".warn{border-left:4px solid var(--bad);padding:.2rem 0 .2rem .8rem}"
 	"@media(max-width:34rem){.bar{grid-template-columns:1fr "
-	"auto}.bar-track{grid-column:1/-1;grid-row:2}}";
+	"auto;row-gap:.15rem;margin:.3rem 0 .9rem}.bar-track{grid-column:1/-1;grid-row:2}}";
 
 const char oc_html_style_more[] =
 	"h3{font-size:1.1rem;margin:2rem 0 .2rem;overflow-wrap:anywhere}"
