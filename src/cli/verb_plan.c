@@ -88,15 +88,25 @@ static int check_model(const struct oc_plan *plan, const struct oc_plan_model *m
                        struct oc_err *err)
 {
 	struct oc_str key = oc_json_get_str(m->opts, "key_env");
-	struct oc_str base = oc_json_get_str(m->opts, "base_env");
+	struct oc_str env = oc_json_get_str(m->opts, "base_env");
+	struct oc_str base = oc_json_get_str(m->opts, "base");
 
-	if (base.len && !oc_json_get_str(m->opts, "base").len) {
-		struct oc_str name = oc_arena_str(plan->arena, base);
+	if (env.len && !base.len) {
+		struct oc_str name = oc_arena_str(plan->arena, env);
 		if (!getenv(name.p))
 			return oc_fail(err, OC_MISSING, m->name,
 			               "the endpoint's address is not set: export %s=http... "
 			               "before the run",
 			               name.p);
+		base = oc_str(getenv(name.p));
+	}
+	if (m->def == &oc_llm_openai) {
+		struct oc_buf shown = {0};
+		int rc =
+			oc_openai_address(oc_arena_str(plan->arena, base).p, "", NULL, &shown, err);
+		oc_buf_fini(&shown);
+		if (rc)
+			return oc_fail_in(err, m->name);
 	}
 	if (key.len) {
 		struct oc_str name = oc_arena_str(plan->arena, key);

@@ -151,7 +151,7 @@ static void die(struct openai *o, const char *why)
 	o->dead = true;
 	snprintf(o->why_dead, sizeof o->why_dead, "%s", why);
 	make_plain(o->why_dead);
-	oc_log(o->ctx, OC_LOG_INFO, "%s: %s", o->name, o->why_dead); /* it ends in an error */
+	oc_log(o->ctx, OC_LOG_DEBUG, "%s: %s", o->name, o->why_dead); /* it ends in an error */
 }
 
 static void try_later(struct openai *o, struct task *t, double now, enum oc_outcome outcome,
@@ -232,7 +232,10 @@ static void retry_or_fail(struct openai *o, struct task *t, double now, enum oc_
 	if (!t->ticket.trial)
 		t->tries++;
 	if (!o->sched.alive && (t->tries >= o->tries || o->sched.open_n >= o->tries)) {
-		snprintf(why, sizeof why, "no reply after %u tries: %.180s", o->tries, x->error);
+		snprintf(
+			why, sizeof why,
+			"no reply after %u tries (is the server running, is `base` right?): %.170s",
+			o->tries, x->error);
 		die(o, why);
 	} else if (o->sched.alive && o->sched.open_n && now - o->sched.alive_at > o->patience) {
 		snprintf(why, sizeof why, "no reply for %.0f s: %.180s", now - o->sched.alive_at,

@@ -78,6 +78,8 @@ unset NO_SUCH_KEY NO_SUCH_BASE
 bad 7 'NO_SUCH_KEY' "${R}models: {m: {type: openai, base: \"http://127.0.0.1:9/v1\", model: x, key_env: NO_SUCH_KEY}}\n$G"
 bad 7 'NO_SUCH_BASE' "${R}models: {m: {type: openai, base_env: NO_SUCH_BASE, model: x}}\n$G"
 bad 5 'http://127.0.0.1:9/v1.*[Cc]onnect' "${R}models: {m: {type: openai, base: \"http://127.0.0.1:9/v1\", model: x, tries: 2}}\n$G"
+rc=0; "$OUTCROSS" run bad$number.yaml >out 2>err || rc=$?
+[ $rc -eq 5 ] && [ "$(wc -l <err)" -eq 1 ] && grep -q 'is the server running' err || fail "a dead endpoint is not one sentence: $rc $(cat err)"
 # A libcurl that is none: only those who ask an endpoint meet it.
 mkdir broken && echo junk >broken/libcurl.so.4
 export LD_LIBRARY_PATH=$tmp/broken

@@ -77,6 +77,7 @@ bad 3 'p: there are no rows in it' "$H{path: empty.jsonl}\n"
 bad 3 'p: none of the first 3 rows can be read (row 1: bad_json' "$H{type: jsonl, path: bad.yaml}\n"
 bad 3 'and `on_bad_row` is stop' "on_bad_row: stop\n$H{path: web.jsonl}\n"
 bad 7 'm: the endpoint'"'"'s address is not set: export NO_SUCH_BASE=' "models: {m: {type: openai, base_env: NO_SUCH_BASE, model: x}}\n$H{path: people.jsonl}\n"
+bad 2 'm: base: `ftp://x` is not an http:// or https:// address' "models: {m: {type: openai, base: 'ftp://x', model: x}}\n$H{path: people.jsonl}\n"
 bad 2 'mix: the real floor of 0.5 cannot be held: no source counts as real' "mix: {real_floor: 0.5}\n$H{path: people.jsonl}\n"
 bad 7 'm: ' "models: {m: {type: gguf, path: no-such-model.gguf}}\n$H{path: people.jsonl}\n"
 rc=0; "$OUTCROSS" plan nix.yaml 2>err || rc=$?
