@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "base/str.h"
 
+#define FLOOD  (64u << 20)
 #define DRIP_S 0.1
 
 enum state { READING, QUEUED, WORKING, WRITING };
@@ -320,6 +321,11 @@ static void make_reply(struct server *s, struct conn *c)
 		c->out.len = c->sent = 0;
 		oc_buf_puts(&c->out, "go away\r\n\r\n");
 		c->close_after = true;
+		break;
+	case FAULT_flood:
+		oc_buf_reserve(&b, FLOOD);
+		memset(b.p, ' ', FLOOD);
+		respond(c, "200 OK", "", (struct oc_str){b.p, FLOOD});
 		break;
 	case FAULT_quote: quote_key(c); break;
 	case FAULT_empty:

@@ -32,6 +32,7 @@
 	X(too_long, "400 context_length_exceeded")                                                 \
 	X(created, "201 with a good reply")                                                        \
 	X(garbage, "a reply that is not HTTP")                                                     \
+	X(flood, "200, and 64 MiB of blanks")                                                      \
 	X(quote, "400 that quotes the key, and what steers a terminal")
 
 enum server_fault {

@@ -339,8 +339,10 @@ static void test_all_at_once(void **state)
 
 	(void)state;
 	for (int f = 1; f < FAULT_N; f++)
-		so.fault_rate[f] =
-			f == FAULT_drip || f == FAULT_lie || f == FAULT_limit_after ? 0 : 0.03;
+		so.fault_rate[f] = f == FAULT_drip || f == FAULT_flood || f == FAULT_lie ||
+		                                   f == FAULT_limit_after
+		                           ? 0
+		                           : 0.03;
 	bed_init(&b, &so);
 	bed_open(&b, (struct how){.more = ",\"tries\":3,\"concurrency\":64"});
 	ask_all(&b, 1000, &t);
@@ -485,6 +487,23 @@ static void test_time_is_up(void **state)
 	assert_in_range(t.n[OC_REPLY_OK], 1, 7);
 	assert_int_equal(t.n[OC_REPLY_OK] + t.n[OC_REPLY_BUDGET], 8);
 	assert_non_null(strstr(t.error, "time: "));
+	bed_fini(&b);
+}
+
+/* A server that pours out megabytes: a short answer's place is not that large. */
+static void test_flood(void **state)
+{
+	struct server_opts so = {.fault_attempts = 100};
+	struct bed b;
+	struct tally t;
+
+	(void)state;
+	so.fault_rate[FAULT_flood] = 1;
+	bed_init(&b, &so);
+	bed_open(&b, (struct how){.more = ",\"concurrency\":2,\"max_concurrency\":2"});
+	ask_all(&b, 2, &t);
+	assert_int_equal(t.n[OC_REPLY_FAILED], 2);
+	assert_non_null(strstr(t.error, "longer than allowed"));
 	bed_fini(&b);
 }
 
@@ -709,14 +728,14 @@ static void test_cancel_before_second_try(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_paid_once),  cmocka_unit_test(test_samples),
-		cmocka_unit_test(test_hostile),    cmocka_unit_test(test_all_at_once),
-		cmocka_unit_test(test_slow_drip),  cmocka_unit_test(test_overload),
-		cmocka_unit_test(test_dead),       cmocka_unit_test(test_cancel_before_second_try),
-		cmocka_unit_test(test_own_limit),  cmocka_unit_test(test_quoted_key),
-		cmocka_unit_test(test_time_is_up), cmocka_unit_test(test_long_name),
-		cmocka_unit_test(test_cap_holds),  cmocka_unit_test(test_liar),
-		cmocka_unit_test(test_cancel),
+		cmocka_unit_test(test_paid_once), cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_hostile),   cmocka_unit_test(test_all_at_once),
+		cmocka_unit_test(test_slow_drip), cmocka_unit_test(test_overload),
+		cmocka_unit_test(test_dead),      cmocka_unit_test(test_cancel_before_second_try),
+		cmocka_unit_test(test_own_limit), cmocka_unit_test(test_quoted_key),
+		cmocka_unit_test(test_flood),     cmocka_unit_test(test_time_is_up),
+		cmocka_unit_test(test_long_name), cmocka_unit_test(test_cap_holds),
+		cmocka_unit_test(test_liar),      cmocka_unit_test(test_cancel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,11 @@
 #include "llm/body.h"
 #include "text/utf8.h"
 
-#define TURN_MS   100 /* the longest time between two looks at the cancel flag */
-#define SEND_STEP 64  /* requests started before replies are looked at again */
+#define TURN_MS 100 /* the longest time between two looks at the cancel flag */
+/* What a reply may be long: many in flight must fit into memory, whatever a server pours out. */
+#define REPLY_BYTES (8u << 20)
+#define TOKEN_BYTES 4096 /* with its log-probability and those of twenty others */
+#define SEND_STEP   64   /* requests started before replies are looked at again */
 
 /* ------------------------------------------------------------------- queues */
 
@@ -403,6 +406,7 @@ static bool send_task(struct openai *o, struct task *t, double now)
 		.body = named_body(o, t),
 		.headers = o->headers,
 		.timeout = o->timeout > 0 ? o->timeout : 120 + 0.25 * x->max_tokens,
+		.body_cap = REPLY_BYTES + (size_t)x->max_tokens * TOKEN_BYTES,
 		.done = on_reply,
 		.user = t,
 	};

@@ -115,7 +115,7 @@ static size_t on_body(char *p, size_t size, size_t n, void *user)
 	struct slot *s = user;
 	size_t len = size * n;
 
-	if (len > s->h->opts.body_cap - s->body.len) {
+	if (len > s->req.body_cap - s->body.len) {
 		s->too_big = true;
 		return 0;
 	}
@@ -322,6 +322,8 @@ int oc_http_post(struct oc_http *h, const struct oc_http_request *req, struct oc
 	else
 		s = slot_new(h);
 	s->req = *req;
+	if (!s->req.body_cap || s->req.body_cap > h->opts.body_cap)
+		s->req.body_cap = h->opts.body_cap;
 	s->headers.len = s->body.len = 0;
 	s->too_big = s->sent = s->again = false;
 	s->error[0] = 0;

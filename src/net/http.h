@@ -64,6 +64,7 @@ struct oc_http_request {
 	struct oc_str body;                    /* must live until done */
 	const struct oc_http_headers *headers; /* likewise */
 	double timeout;                        /* seconds, from start to the last byte */
+	size_t body_cap;                       /* smaller than that of oc_http_opts; 0: that */
 	oc_http_done *done;
 	void *user;
 };
