@@ -238,7 +238,7 @@ static void *tick(void *arg)
 	while (!t->stop) {
 		struct oc_err ignored = {0}; /* emit meets the same fault, and stops the pass */
 		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
+		clock_gettime(CLOCK_MONOTONIC, &until);
 		until.tv_nsec += TICK_NS;
 		until.tv_sec += until.tv_nsec / 1000000000L;
 		until.tv_nsec %= 1000000000L;
@@ -253,10 +253,14 @@ static void *tick(void *arg)
 struct oc_ticker *oc_ticker_start(struct oc_run *run)
 {
 	struct oc_ticker *t = oc_zalloc(1, sizeof *t);
+	pthread_condattr_t clock;
 
 	t->run = run;
 	pthread_mutex_init(&t->lock, NULL);
-	pthread_cond_init(&t->wake, NULL);
+	pthread_condattr_init(&clock);
+	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC); /* someone may set the other one back */
+	pthread_cond_init(&t->wake, &clock);
+	pthread_condattr_destroy(&clock);
 	if (pthread_create(&t->thread, NULL, tick, t)) {
 		t->run = NULL; /* without one the pass is only quieter */
 		oc_ticker_stop(t);
