@@ -268,8 +268,24 @@ static int start(struct oc_run *run, struct oc_err *err)
 		return -1;
 	run->continued = rc == 1;
 	snprintf(run->work, sizeof run->work, "%.3800s/work", run->dir);
-	if (oc_mkdirs(run->work, err) || lock(run, err) ||
-	    oc_rundb_open(&run->db, run->dir, false, err))
+	if (oc_mkdirs(run->work, err) || lock(run, err))
+		return -1;
+	/* Whoever had the lock until now may have made a run here since we looked. */
+	if (!run->continued) {
+		char same[sizeof run->dir];
+		struct oc_err why = {0};
+		rc = oc_run_folder(run->plan, run->dir, same, &changed, &why);
+		if (rc < 0 && why.code == OC_USAGE)
+			return oc_fail(err, OC_IO, run->dir,
+			               "another outcross has made a run here just now: give the "
+			               "same command again");
+		if (rc < 0) {
+			*err = why;
+			return -1;
+		}
+		run->continued = rc == 1;
+	}
+	if (oc_rundb_open(&run->db, run->dir, false, err))
 		return -1;
 	if (!run->continued && write_lock_file(run, err))
 		return -1;
