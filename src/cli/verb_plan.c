@@ -13,6 +13,7 @@
 #include "llm/openai.h"
 #include "loop/loop.h"
 #include "net/http.h"
+#include "run/ready.h"
 
 static const struct oc_flag flags[] = {
 	{.name = "expand",
@@ -372,7 +373,8 @@ static int check(struct oc_cli *cli, struct oc_plan_checked *c, struct oc_err *e
 	for (unsigned i = 0; i < p->source_n; i++)
 		if (check_source(cli, p, &p->sources[i], &c->looks[i], err) < 0)
 			return -1;
-	if (check_mix(p, err))
+	if (check_mix(p, err) || oc_ready_mix(cli->ctx, p, err) ||
+	    oc_ready_stages(cli->ctx, p, err))
 		return -1;
 	note_fields(c);
 	for (unsigned i = 0; i < p->model_n; i++)
@@ -426,8 +428,9 @@ const struct oc_verb oc_verb_plan = {
 	.name = "plan",
 	.help = "check a plan, and say what a run would do and cost",
 	.usage = "PLAN [--trial N] [--connect] [--expand]",
-	.doc = "Reads the plan, the first rows of every source, and looks for keys and model "
-	       "files. A step of verify or curate that can tell from its options what it will "
+	.doc = "Reads the plan, the first rows of every source, opens every stage that asks no "
+	       "model, and looks for keys, addresses and model files. Fields that no row has are "
+	       "noted. A step of verify or curate that can tell from its options what it will "
 	       "find and cost says so: near_dup the chance that a pair becomes a candidate, by "
 	       "its Jaccard index, and its hash values, comparisons and bytes a row. "
 	       "Sends nothing. Exit status 2 when the plan is wrong, 3 when an input is, 7 when "

@@ -6,6 +6,7 @@
 #include "loop/loop.h"
 #include "loop/rehearse.h"
 #include "run/folder.h"
+#include "run/ready.h"
 #include "run/run.h"
 
 #define SHOWN_BYTES 160 /* of a field, under --show */
@@ -164,6 +165,8 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		rc = dry_run(cli, plan, err);
 		goto out;
 	}
+	if (oc_ready_mix(cli->ctx, plan, err))
+		goto out;
 	rc = oc_run(cli->ctx, plan, &opts, result, err);
 	oc_progress_clear(&cli->progress);
 	if (rc && err->code == OC_CANCELLED && result->dir[0])

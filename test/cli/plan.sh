@@ -78,6 +78,9 @@ bad 3 'p: none of the first 3 rows can be read (row 1: bad_json' "$H{type: jsonl
 bad 3 'and `on_bad_row` is stop' "on_bad_row: stop\n$H{path: web.jsonl}\n"
 bad 7 'm: the endpoint'"'"'s address is not set: export NO_SUCH_BASE=' "models: {m: {type: openai, base_env: NO_SUCH_BASE, model: x}}\n$H{path: people.jsonl}\n"
 bad 2 'm: base: `ftp://x` is not an http:// or https:// address' "models: {m: {type: openai, base: 'ftp://x', model: x}}\n$H{path: people.jsonl}\n"
+bad 2 'mix: shares: nobody: is no source' "mix: {shares: {nobody: 0.5}}\n$H{path: people.jsonl}\n"
+bad 2 'bad.yaml:5:5: schema: at /type: must be null, boolean' "$H{path: people.jsonl}\nverify:\n  - schema: {schema: {type: strin}}\n"
+bad 3 './no.jsonl: cannot read: No such file' "$H{path: people.jsonl}\ncurate:\n  - novelty: {against: [no.jsonl]}\n"
 bad 2 'mix: the real floor of 0.5 cannot be held: no source counts as real' "mix: {real_floor: 0.5}\n$H{path: people.jsonl}\n"
 bad 7 'm: ' "models: {m: {type: gguf, path: no-such-model.gguf}}\n$H{path: people.jsonl}\n"
 rc=0; "$OUTCROSS" plan nix.yaml 2>err || rc=$?
