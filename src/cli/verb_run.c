@@ -138,6 +138,27 @@ static int dry_run(struct oc_cli *cli, const struct oc_plan *plan, struct oc_err
 	return rc;
 }
 
+/* --show names a step of `generate`, or all of them. */
+static int check_show(const struct oc_cli *cli, const struct oc_plan *plan, struct oc_err *err)
+{
+	const char *only = oc_arg_str(cli, "show", NULL);
+	struct oc_buf names = {0};
+	int rc = 0;
+
+	for (unsigned i = 0; only && i < plan->generate_n; i++) {
+		if (strcmp(only, plan->generate[i].name) == 0)
+			only = NULL;
+		else
+			oc_buf_printf(&names, "%s, ", plan->generate[i].name);
+	}
+	if (only && strcmp(only, "all") != 0)
+		rc = oc_fail(err, OC_USAGE, "--show",
+		             "the plan has no step `%s` under `generate`; it is one of: %sall",
+		             only, oc_buf_cstr(&names));
+	oc_buf_fini(&names);
+	return rc;
+}
+
 static int run(struct oc_cli *cli, struct oc_err *err)
 {
 	struct oc_run_opts opts = {
@@ -165,7 +186,7 @@ static int run(struct oc_cli *cli, struct oc_err *err)
 		rc = dry_run(cli, plan, err);
 		goto out;
 	}
-	if (oc_ready_mix(cli->ctx, plan, err))
+	if (check_show(cli, plan, err) || oc_ready_mix(cli->ctx, plan, err))
 		goto out;
 	rc = oc_run(cli->ctx, plan, &opts, result, err);
 	oc_progress_clear(&cli->progress);

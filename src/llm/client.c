@@ -142,7 +142,8 @@ static int look_up(struct oc_llm_model *m, struct call *c, struct oc_err *err)
 		oc_record_fini(&c->found);
 	if (m->offline) {
 		finish(m, c, OC_REPLY_OFFLINE,
-		       "this request was never answered and --offline forbids to send it");
+		       "this request was never answered and --offline forbids to send it; without "
+		       "--offline it is sent");
 		return 1;
 	}
 	return 0;

@@ -109,6 +109,8 @@ rc=0; "$OUTCROSS" run plan.yaml -q -o /proc/nowhere/run >out 2>err || rc=$?
 ctrl_c_able() { exec python3 -c 'import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$@"; }
+rc=0; "$OUTCROSS" run plan.yaml -q --show nope >out 2>err || rc=$?
+[ $rc -eq 2 ] && grep -q 'no step `nope` under `generate`' err || fail "--show of nothing: $rc $(cat err)"
 # Two at once in one folder.
 cp -r "$ROOT/plans" plans
 cd plans
