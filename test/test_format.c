@@ -139,9 +139,13 @@ static void refusals(void **state)
 	refused("text", "{\"text\":\"a\"}", "alpaca", "no roles");
 	refused("qa", "{\"question\":\"q\",\"answer\":\"a\"}", "text", "no roles");
 	refused("qa", "{\"question\":\"q\"}", "alpaca", "`answer` is missing");
-	refused("qa", "{\"question\":5,\"answer\":\"a\"}", "alpaca", "`question` is uint");
+	refused("qa", "{\"question\":5,\"answer\":\"a\"}", "alpaca", "`question` is a number");
 	refused("qa", "{\"question\":\"q\",\"answer\":\"a\",\"weight\":\"1\"}", "alpaca",
-	        "`weight`");
+	        "`weight` is a string, a number was expected");
+	refused("qa", "{\"question\":\"q\",\"answer\":\"a\",\"weight\":\"1\"}", "qa",
+	        "`weight` is a string, a number was expected");
+	refused("qa", "{\"question\":\"q\",\"answer\":5}", "alpaca",
+	        "`answer` is a number, a string was expected");
 	refused("sharegpt", "{\"conversations\":[{\"from\":\"bing\",\"value\":\"v\"}]}", "messages",
 	        "\"bing\"");
 }

@@ -88,6 +88,24 @@ static int refuse(struct talk *t, const char *fmt, ...)
 	return 0;
 }
 
+static const char *kind_of(yyjson_val *v)
+{
+	return yyjson_is_str(v)    ? "a string"
+	       : yyjson_is_num(v)  ? "a number"
+	       : yyjson_is_bool(v) ? "true or false"
+	       : yyjson_is_arr(v)  ? "a list"
+	       : yyjson_is_obj(v)  ? "an object"
+	                           : "null";
+}
+
+static int weight_fits(struct talk *t, yyjson_val *row)
+{
+	t->weight = oc_json_get(row, "weight");
+	if (t->weight && !yyjson_is_num(t->weight))
+		return refuse(t, "`weight` is %s, a number was expected", kind_of(t->weight));
+	return 1;
+}
+
 static int read_string(struct talk *t, yyjson_val *row, const char *key, struct oc_str *out)
 {
 	yyjson_val *v = oc_json_get(row, key);
@@ -95,7 +113,7 @@ static int read_string(struct talk *t, yyjson_val *row, const char *key, struct 
 	if (!v)
 		return refuse(t, "`%s` is missing", key);
 	if (!yyjson_is_str(v))
-		return refuse(t, "`%s` is %s, a string was expected", key, yyjson_get_type_desc(v));
+		return refuse(t, "`%s` is %s, a string was expected", key, kind_of(v));
 	*out = oc_json_str(v);
 	return 1;
 }
@@ -199,10 +217,8 @@ static int read_turns(struct talk *t, yyjson_val *row, const char *list, const c
 
 static int read_talk(struct talk *t, yyjson_val *row, enum oc_format from)
 {
-	t->weight = oc_json_get(row, "weight");
-	if (t->weight && !yyjson_is_num(t->weight))
-		return refuse(t, "`weight` is %s, a number was expected",
-		              yyjson_get_type_desc(t->weight));
+	if (!weight_fits(t, row))
+		return 0;
 	switch (from) {
 	case OC_FORMAT_ALPACA: return read_alpaca(t, row);
 	case OC_FORMAT_MESSAGES: return read_turns(t, row, "messages", "role", "content");
@@ -333,6 +349,8 @@ int oc_format_convert(const struct oc_row *row, enum oc_format from, enum oc_for
 	                  (!oc_json_get(row->root, "output") || !oc_json_get(row->root, "input"));
 	/* Within its own format a row may say more than the common form holds, tool calls say. */
 	if (from == to && !old_alpaca && oc_json_get(row->root, marks[from][0])) {
+		if (!weight_fits(&t, row->root))
+			return 0;
 		oc_buf_str(out, row->raw);
 		return 1;
 	}
