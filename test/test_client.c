@@ -517,7 +517,10 @@ static void test_quoted_key(void **state)
 	(void)state;
 	so.fault_rate[FAULT_quote] = 1;
 	so.fault_attempts = 100;
-	setenv("OC_TEST_KEY", so.key, 1);
+	/* As it comes out of a file. */
+	char line[128];
+	snprintf(line, sizeof line, "%s\r\n", so.key);
+	setenv("OC_TEST_KEY", line, 1);
 	bed_init(&b, &so);
 	bed_open(&b, (struct how){.more = ",\"key_env\":\"OC_TEST_KEY\""});
 	ask_all(&b, 5, &t);

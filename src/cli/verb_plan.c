@@ -264,7 +264,9 @@ static struct oc_http_headers *knock_headers(const struct oc_plan *plan,
 	struct oc_http_headers *headers = oc_http_headers_new();
 	struct oc_str env = oc_json_get_str(m->opts, "key_env"),
 		      header = oc_json_get_str(m->opts, "key_header");
-	const char *key = env.len ? getenv(oc_arena_str(plan->arena, env).p) : NULL;
+	const char *given = env.len ? getenv(oc_arena_str(plan->arena, env).p) : NULL;
+	struct oc_str bare = oc_str_trim(oc_str(given ? given : ""));
+	const char *key = bare.len ? oc_arena_str(plan->arena, bare).p : NULL;
 
 	oc_http_headers_add(headers, "Content-Type", "application/json");
 	if (key) {

@@ -193,9 +193,12 @@ static int openai_open(void **self, const struct oc_env *env, yyjson_val *opts,
 	o->key_env = copy_str(key_env);
 	o->key_header = copy_str(oc_json_get_str(opts, "key_header"));
 	if (key_env.len) {
+		/* A file's line end that came along would break the header, and hide the key from
+		 * those who look for it in what the server says. */
 		const char *key = getenv(o->key_env);
-		o->key_missing = !key || !*key;
-		o->key = o->key_missing ? NULL : oc_strdup(key);
+		struct oc_str bare = oc_str_trim(oc_str(key ? key : ""));
+		o->key_missing = !bare.len;
+		o->key = o->key_missing ? NULL : copy_str(bare);
 	}
 	o->timeout = oc_json_get_num(opts, "timeout", 0);
 	o->connect_timeout = oc_json_get_num(opts, "connect_timeout", 10);
