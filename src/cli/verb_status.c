@@ -1,8 +1,11 @@
 /* verb_status.c: `outcross status RUN`: how far a run is, from its status.json. */
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "cli/verb.h"
@@ -56,8 +59,24 @@ static void show(struct oc_buf *b, const char *dir, yyjson_val *s)
 		              (long long)oc_json_get_int(s, "waiting_for_people", 0), dir);
 }
 
+/* Whoever runs holds the lock of the folder until its end, whatever that is. */
+static bool is_held(const char *dir)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/lock", dir);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return true; /* nobody knows */
+	bool held = flock(fd, LOCK_SH | LOCK_NB) < 0;
+	close(fd);
+	return held;
+}
+
 static int once(struct oc_cli *cli, const char *path, bool *running, struct oc_err *err)
 {
+	/* First, for a run that ends in between writes its last word before it lets go. */
+	bool held = is_held(cli->operands[0]);
 	struct oc_arena *arena = oc_arena_new();
 	struct oc_buf text = {0}, out = {0};
 	yyjson_val *s;
@@ -73,6 +92,11 @@ static int once(struct oc_cli *cli, const char *path, bool *running, struct oc_e
 		oc_buf_str(&out, oc_buf_view(&text));
 	else
 		show(&out, cli->operands[0], s);
+	if (*running && !held) {
+		*running = false;
+		if (!cli->json)
+			oc_buf_puts(&out, "  it was killed; the same command goes on\n");
+	}
 	rc = oc_cli_out(&out, err);
 out:
 	oc_buf_fini(&text);
