@@ -129,7 +129,7 @@ static int check_model(const struct oc_plan *plan, const struct oc_plan_model *m
 }
 
 /* A real floor where nothing counts as real. */
-static int check_mix(const struct oc_plan *plan, struct oc_err *err)
+static int check_floor(const struct oc_plan *plan, struct oc_err *err)
 {
 	double floor = oc_json_get_num(plan->mix, "real_floor", 0);
 
@@ -143,6 +143,29 @@ static int check_mix(const struct oc_plan *plan, struct oc_err *err)
 	               "`origin: real` and `collected:` before November 2022 or `attest:`, or "
 	               "take `real_floor` out",
 	               floor);
+}
+
+/* More rows than there are, where nothing is made and all of them were counted. */
+static int check_total(const struct oc_plan_checked *c, struct oc_err *err)
+{
+	yyjson_val *mix = c->plan->mix;
+	int64_t rows = oc_json_get_int(mix, "rows", 0), repeat = oc_json_get_int(mix, "repeat", 1);
+	uint64_t have = 0;
+
+	if (!rows || c->plan->generate_n || oc_str_is(oc_json_get_str(mix, "mode"), "up_to") ||
+	    oc_json_get(mix, "shares"))
+		return 0;
+	for (unsigned i = 0; i < c->plan->source_n; i++) {
+		if (!c->looks[i].whole)
+			return 0;
+		have += c->looks[i].rows - c->looks[i].bad;
+	}
+	if (have * (uint64_t)repeat >= (uint64_t)rows)
+		return 0;
+	return oc_fail(err, OC_SHORTAGE, "mix",
+	               "%lld rows are asked for and the sources have %llu (each at most %lld times "
+	               "in the mix): add rows, raise `repeat`, or write `mode: up_to`",
+	               (long long)rows, (unsigned long long)have, (long long)repeat);
 }
 
 /* -------------------------------------------------------- fields that are not there */
@@ -375,7 +398,7 @@ static int check(struct oc_cli *cli, struct oc_plan_checked *c, struct oc_err *e
 	for (unsigned i = 0; i < p->source_n; i++)
 		if (check_source(cli, p, &p->sources[i], &c->looks[i], err) < 0)
 			return -1;
-	if (check_mix(p, err) || oc_ready_mix(cli->ctx, p, err) ||
+	if (check_floor(p, err) || check_total(c, err) || oc_ready_mix(cli->ctx, p, err) ||
 	    oc_ready_stages(cli->ctx, p, err))
 		return -1;
 	note_fields(c);
@@ -435,7 +458,8 @@ const struct oc_verb oc_verb_plan = {
 	       "noted. A step of verify or curate that can tell from its options what it will "
 	       "find and cost says so: near_dup the chance that a pair becomes a candidate, by "
 	       "its Jaccard index, and its hash values, comparisons and bytes a row. "
-	       "Sends nothing. Exit status 2 when the plan is wrong, 3 when an input is, 7 when "
+	       "Sends nothing. Exit status 1 when the mix asks for more rows than there are, 2 "
+	       "when the plan is wrong, 3 when an input is, 7 when "
 	       "something is missing.\n\n"
 	       "--trial N sends the first N requests of each recipe, as the run would, shows "
 	       "prompt, "

@@ -81,6 +81,7 @@ bad 2 'm: base: `ftp://x` is not an http:// or https:// address' "models: {m: {t
 bad 2 'mix: shares: nobody: is no source' "mix: {shares: {nobody: 0.5}}\n$H{path: people.jsonl}\n"
 bad 2 'bad.yaml:5:5: schema: at /type: must be null, boolean' "$H{path: people.jsonl}\nverify:\n  - schema: {schema: {type: strin}}\n"
 bad 3 './no.jsonl: cannot read: No such file' "$H{path: people.jsonl}\ncurate:\n  - novelty: {against: [no.jsonl]}\n"
+bad 1 'mix: 130 rows are asked for and the sources have 60 (each at most 2 times' "mix: {rows: 130, repeat: 2}\n$H{path: people.jsonl}\n"
 bad 2 'mix: the real floor of 0.5 cannot be held: no source counts as real' "mix: {real_floor: 0.5}\n$H{path: people.jsonl}\n"
 bad 7 'm: ' "models: {m: {type: gguf, path: no-such-model.gguf}}\n$H{path: people.jsonl}\n"
 rc=0; "$OUTCROSS" plan nix.yaml 2>err || rc=$?
