@@ -123,6 +123,11 @@ int oc_columns_check(struct oc_columns *c, const struct oc_row *row, struct oc_e
 		if (at >= c->n || !oc_str_eq(c->list[at].name, name))
 			for (at = 0; at < c->n && !oc_str_eq(c->list[at].name, name); at++)
 				;
+		if (at == c->n && (!type || type == 2) && oc_str_is(name, "weight")) {
+			c->list = oc_realloc(c->list, (c->n + 1) * sizeof *c->list);
+			c->list[c->n++] = (struct column){OC_LIT("weight"), type, false,
+			                                  oc_arena_str(c->arena, row->ped.key)};
+		}
 		if (at == c->n)
 			return oc_fail(err, OC_GATE, "output",
 			               "row %.*s has a column \"%.*s\" that row %.*s has not: give "

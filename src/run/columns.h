@@ -2,8 +2,9 @@
  * columns.h: the files of out/ have one set of columns and types, so that they load as they are.
  *
  * The first row written declares the columns. A later row may lack one or hold null in it; another
- * type, or a column the first row has not, is an error that names both rows. `output: columns:`
- * chooses columns instead: others are left out, absent ones become null.
+ * type, or a column the first row has not (but the `weight` that every format may have), is an
+ * error that names both rows. `output: columns:` chooses columns instead: others are left out,
+ * absent ones become null.
  */
 #ifndef RUN_COLUMNS_H
 #define RUN_COLUMNS_H

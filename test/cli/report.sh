@@ -168,3 +168,8 @@ assert """dataset_info:
 fields = {f["name"]: f["dataType"] for f in json.load(open("runs/types/out/croissant.json"))["recordSet"][0]["field"]}
 assert fields == {"train/t": "sc:Text", "train/n": "sc:Float", "train/k": "sc:Integer", "train/b": "sc:Boolean", "train/g": "sc:Text"}, fields
 END
+# A weight may come late: every format has room for one.
+printf '{"question":"c","answer":"d"}\n{"question":"a","answer":"b","weight":2}\n{"question":"e","answer":"f","weight":0.5}\n' >weights.jsonl
+printf 'outcross: 1\nsources: {t: {path: weights.jsonl}}\noutput: {format: alpaca}\n' >weights.yaml
+"$OUTCROSS" run weights.yaml -q >out 2>err || { echo "a late weight: $(cat err)"; exit 1; }
+grep -A1 '"weight"' runs/weights/out/README.md | grep -q float64 || { echo "the weight has no type"; exit 1; }
