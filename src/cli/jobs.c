@@ -25,7 +25,8 @@ const struct oc_flag oc_job_flags[] = {
          .letter = 'o',
          .type = OC_OPT_PATH,
          .arg = "FILE",
-         .help = "where kept rows go; .zst is compressed, - is standard output",
+         .help = "where kept rows go; .zst is compressed, .parquet is Parquet, - is standard "
+                 "output",
          .def = "-"},
 	{.name = "rejected",
          .type = OC_OPT_PATH,

@@ -48,8 +48,9 @@ int oc_sink_check(const char *path, bool rows, bool force, struct oc_err *err)
 			return -1;
 	} else if (ends(path, ".gz") || ends(path, ".csv") || ends(path, ".parquet")) {
 		return oc_fail(err, OC_USAGE, path,
-		               "jobs write JSON lines: name it .jsonl or .jsonl.zst (`outcross "
-		               "export` converts)");
+		               "jobs write JSON lines: name it .jsonl or .jsonl.zst%s (`outcross "
+		               "export` converts)",
+		               rows ? ", or .parquet" : "");
 	}
 	if (stat(path, &st))
 		return 0;
