@@ -329,6 +329,49 @@ static void test_torn_and_damaged(void **state)
 	place_free(&p);
 }
 
+/* What the records of a segment have in common is damaged: they are asked again, no more. */
+static void test_damaged_dictionary(void **state)
+{
+	struct place p = place_new();
+	struct oc_store *s = open_store(&p, false);
+	struct oc_err err = {0};
+	struct oc_buf text = {0};
+	struct seg_frame f = {0};
+	char path[128], index[128];
+	size_t at = SEG_HEAD;
+	unsigned readable = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 300; i++)
+		put_ok(s, i);
+	close_store(s);
+	segment(&p, 1, path);
+	assert_int_equal(oc_file_read(path, 1u << 24, &text, &err), 0);
+	while (seg_frame_check(text.p + at, text.len - at, &f) && f.type != SEG_DICT)
+		at += sizeof f + f.len;
+	assert_int_equal(f.type, SEG_DICT);
+	text.p[at + sizeof f + 9] ^= 1;
+	assert_int_equal(oc_file_write(path, text.p, text.len, &err), 0);
+	oc_buf_fini(&text);
+	struct oc_store *none = NULL;
+	assert_int_equal(oc_store_open(&none, p.ctx, p.dir, false, &err), -1);
+	assert_non_null(strstr(err.msg, "delete index.db"));
+	snprintf(index, sizeof index, "%s/index.db", p.dir);
+	assert_int_equal(unlink(index), 0);
+	for (int again = 0; again < 2; again++) {
+		s = open_store(&p, false);
+		readable = 0;
+		for (unsigned i = 0; i < 300; i++)
+			readable += get(s, i) == 1;
+		assert_in_range(readable, again ? 300 : 1, again ? 300 : 60);
+		for (unsigned i = 0; i < 300; i++)
+			if (get(s, i) == 0)
+				put_ok(s, i);
+		close_store(s);
+	}
+	place_free(&p);
+}
+
 static void test_index_is_rebuilt(void **state)
 {
 	struct place p = place_new();
@@ -582,6 +625,7 @@ int main(void)
 		cmocka_unit_test(test_failures_and_drops),
 		cmocka_unit_test(test_kills),
 		cmocka_unit_test(test_torn_and_damaged),
+		cmocka_unit_test(test_damaged_dictionary),
 		cmocka_unit_test(test_index_is_rebuilt),
 		cmocka_unit_test(test_processes_share),
 		cmocka_unit_test(processes_open_at_once),

@@ -117,6 +117,8 @@ static int recover_one(void *user, const struct seg_frame *f, uint64_t offset, c
 		intent_close(&r->intents, f->key);
 		if (m.unknown)
 			lost_add(&r->lost, place, m.unknown, m.unknown_cost);
+		if (f->dict && f->dict != r->seg.dict)
+			break; /* its dictionary is damaged: nobody can read it any more */
 		struct index_entry e = {f->key, place, f->type == SEG_FAILURE};
 		if (r->s->readonly) {
 			if (recent_add(&r->s->fresh, e))
@@ -704,7 +706,7 @@ int oc_store_open(struct oc_store **out, struct oc_ctx *ctx, const char *dir, bo
 	pthread_condattr_t attr;
 	struct oc_err ignored = {0};
 	bool fresh;
-	int turn = -1;
+	int turn = -1, rc = -1;
 
 	s->ctx = ctx;
 	s->dir = oc_strdup(dir);
@@ -741,15 +743,14 @@ int oc_store_open(struct oc_store **out, struct oc_ctx *ctx, const char *dir, bo
 		}
 		s->running = true;
 	}
-	if (turn >= 0)
-		close(turn);
 	*out = s;
-	return 0;
+	rc = 0;
 fail:
 	if (turn >= 0)
 		close(turn);
-	oc_store_close(s, &ignored);
-	return -1;
+	if (rc)
+		oc_store_close(s, &ignored);
+	return rc;
 }
 
 int oc_store_close(struct oc_store *s, struct oc_err *err)
