@@ -16,13 +16,15 @@ struct oc_store;
  * ever appended to) and index.db (SQLite: key -> segment and offset). The segments are the truth:
  * the index is brought up to date, or rebuilt, from them.
  *
- * Several processes may hold one folder; each appends to a segment that it has locked. A record is
+ * Several processes may hold one folder; they open it one after the other, and each appends to a
+ * segment that it has locked. A record is
  * handed to the kernel before the call that wrote it returns, so a kill loses nothing; every 100 ms
  * one thread makes the group durable and indexes it, so a power cut loses at most that group. A
  * torn tail is cut off at the next open. An intent whose outcome is not found then counts as
  * unknown, at its upper bound.
  *
- * All functions below may be called from any thread. `readonly` (--offline) changes no file.
+ * All functions below may be called from any thread. `readonly` (--offline) changes no file; where
+ * the index is lost or damaged it reads all segments instead.
  */
 int oc_store_open(struct oc_store **s, struct oc_ctx *ctx, const char *dir, bool readonly,
                   struct oc_err *err);
