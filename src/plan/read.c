@@ -291,6 +291,26 @@ static int refuse_unbuilt(struct reader *r)
 	return 0;
 }
 
+/* A cap on money that counts nothing would be believed to hold. */
+static int check_prices(struct reader *r)
+{
+	const struct oc_plan *p = r->plan;
+	bool asks = false, priced = false;
+
+	for (unsigned i = 0; i < p->model_n; i++) {
+		asks = asks || strcmp(p->models[i].def->name, "openai") == 0;
+		priced = priced || p->models[i].price_prompt > 0 ||
+		         p->models[i].price_completion > 0;
+	}
+	if (!asks || priced || oc_json_get_num(p->budget, "money", 0) <= 0)
+		return 0;
+	return reader_fail(
+		r, oc_json_get(oc_json_get(r->root, "budget"), "money"),
+		"`money` caps nothing, since no model has a price: give "
+		"`price: {prompt: P, completion: C}` (per million tokens) to the models, "
+		"or cap `tokens` or `requests`");
+}
+
 static int read_all(struct reader *r, const char *name)
 {
 	bool first = true;
@@ -328,6 +348,8 @@ static int read_all(struct reader *r, const char *name)
 		if (read_key(r, o, given) < 0)
 			return -1;
 	}
+	if (check_prices(r) < 0)
+		return -1;
 	oc_buf_putc(&r->resolved, '}');
 	r->plan->resolved = oc_json_parse(r->arena, oc_buf_view(&r->resolved), r->err);
 	return r->plan->resolved ? 0 : -1;

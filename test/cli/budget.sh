@@ -19,6 +19,11 @@ for cap in money requests tokens hours; do
 	rc=0; "$OUTCROSS" run capped.yaml -q >out 2>err || rc=$?
 	[ $rc -eq 2 ] && grep -q "\`$cap\` of \`budget\` of the plan is 0, but must be at least" err || fail "$cap: 0: exit $rc: $(cat err)"
 done
+# A cap that could not count anything is refused.
+sed 's/, price: {prompt: 1, completion: 2}//; s/^sources:/budget: {money: 5}\nsources:/' sums.yaml >free.yaml
+rc=0; "$OUTCROSS" plan free.yaml >out 2>err || rc=$?
+[ $rc -eq 2 ] && grep -q 'free.yaml:.*no model has a price' err || fail "money without a price: exit $rc: $(cat out err)"
+
 # Requests: the cap is met exactly, says so, and running again sends nothing more.
 fresh() { rm -rf .outcross runs; : >"$tmp/sums.ledger"; }
 fresh
