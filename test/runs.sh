@@ -11,6 +11,9 @@ cleanup() {
 trap cleanup EXIT
 fail() { echo "$(basename "$0" .sh): $*" >&2; exit 1; }
 check() { "$B/test/run-check" "$@"; }
+no_sanitizer() {
+	case $(basename "$B") in asan | tsan) echo "a preloaded library and a sanitizer do not go together"; exit 77 ;; esac
+}
 
 TASKS_ANSWER='4. Instruction: {{pick:Name|Draw|Compare|Count|Explain|Rewrite|Order}} {{pick:two|three|four|five}} {{pick:rivers|stones|birds|songs|trees|letters|bridges}} {{pick:by size|by age|for a friend|without haste|from memory|in one line}}.
 4. Input:

@@ -85,6 +85,3 @@ calls_of() { # CALL COMMAND...: how many there are
 		fail "counting: $(cat "$tmp/err")"
 	cat "$tmp/count"
 }
-no_sanitizer() {
-	case $(basename "$B") in asan | tsan) echo "a preloaded library and a sanitizer do not go together"; exit 77 ;; esac
-}

@@ -2,6 +2,7 @@
 # Two runs that want the same new folder: who gets the lock later, when the first one has ended
 # already, does not write into its run.
 . "$ROOT/test/runs.sh"
+no_sanitizer
 cd "$tmp"
 for name in a b; do
 	for i in 1 2 3 4 5 6; do echo "{\"text\":\"row $i of $name\"}"; done >$name.jsonl
