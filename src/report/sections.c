@@ -436,6 +436,8 @@ static void sums(struct oc_buf *b, yyjson_val *s)
 static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
 {
 	double made = oc_fact_num(r, "made");
+	double came =
+		oc_fact_num(r, "kept") + oc_fact_num(r, "held"); /* people decide about these */
 	yyjson_val *s = oc_json_get(r, "sums"), *cell;
 	size_t i, n;
 
@@ -455,14 +457,14 @@ static void recipe(struct oc_buf *b, struct oc_str name, yyjson_val *r)
 	count_bar(b, "real", "kept", oc_fact_num(r, "kept"), made);
 	if (oc_fact_num(r, "held") > 0)
 		count_bar(b, "unknown", "waiting for people", oc_fact_num(r, "held"), made);
-	if (oc_fact_num(r, "kept") < oc_fact_num(r, "wanted")) {
+	if (came < oc_fact_num(r, "wanted")) {
 		oc_buf_puts(b, "<p class=\"warn\">");
 		oc_html_count(b, oc_fact_num(r, "wanted"));
 		oc_buf_puts(b, " rows were asked for, and ");
-		oc_html_count(b, oc_fact_num(r, "kept"));
-		oc_buf_puts(b, " kept of what ");
+		oc_html_count(b, came);
+		oc_buf_puts(b, " came of ");
 		oc_html_count(b, oc_fact_num(r, "requests"));
-		oc_buf_puts(b, " requests gave.</p>\n");
+		oc_buf_puts(b, " requests.</p>\n");
 	}
 	if (s)
 		sums(b, s);

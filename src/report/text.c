@@ -65,6 +65,7 @@ static void recipes(struct oc_buf *b, yyjson_val *facts)
 	yyjson_obj_foreach(oc_json_get(facts, "recipes"), i, n, key, r)
 	{
 		double made = oc_fact_num(r, "made");
+		double came = oc_fact_num(r, "kept") + oc_fact_num(r, "held");
 		yyjson_val *s = oc_json_get(r, "sums");
 		oc_buf_str(b, oc_json_str(key));
 		oc_buf_putc(b, '\n');
@@ -81,14 +82,14 @@ static void recipes(struct oc_buf *b, yyjson_val *facts)
 		}
 		if (oc_fact_num(r, "held") > 0)
 			bar(b, "waiting for people", oc_fact_num(r, "held"), made);
-		if (oc_fact_num(r, "kept") < oc_fact_num(r, "wanted")) {
+		if (came < oc_fact_num(r, "wanted")) {
 			oc_buf_puts(b, "  ");
 			count(b, oc_fact_num(r, "wanted"));
 			oc_buf_puts(b, " rows were asked for, and ");
-			count(b, oc_fact_num(r, "kept"));
-			oc_buf_puts(b, " kept of what ");
+			count(b, came);
+			oc_buf_puts(b, " came of ");
 			count(b, oc_fact_num(r, "requests"));
-			oc_buf_puts(b, " requests gave\n");
+			oc_buf_puts(b, " requests\n");
 		}
 		struct oc_str sentence = oc_json_get_str(s, "sentence");
 		if (sentence.len)

@@ -61,6 +61,7 @@ grep -q '<svg' $run/report.html || fail "no plot"
 "$OUTCROSS" report $run --part rehearsal | grep -q '^"cause", continued' || fail "no continuations"
 [ "$("$OUTCROSS" report $run | wc -l)" -eq 6 ] || fail "the summary has other than 6 lines"
 "$OUTCROSS" report $run --part waiting | grep -q 'none of them is in the data set' || fail "waiting"
+! "$OUTCROSS" report $run | grep '^  6 rows were asked for' || fail "rows that wait for people came, too"
 
 # Again: nothing is sent; in a new folder every reply comes from the store, and the data are the same
 # at another number of threads.
