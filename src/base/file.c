@@ -5,6 +5,7 @@
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -166,6 +167,14 @@ const char *oc_path_from(struct oc_arena *a, const char *folder, struct oc_str p
 bool oc_file_exists(const char *path)
 {
 	return access(path, F_OK) == 0;
+}
+
+int oc_temp_folder(char path[512], struct oc_err *err)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(path, 512, "%.480s/outcross-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	return mkdtemp(path) ? 0 : oc_fail_errno(err, path, "cannot make a temporary folder");
 }
 
 void oc_glob_quote(struct oc_buf *pattern, struct oc_str path)

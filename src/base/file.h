@@ -27,6 +27,8 @@ int oc_remove_tree(const char *path, struct oc_err *err); /* a missing path is f
 /* What a plan or a command means by a path: a relative one begins at `folder` (NULL, "": here). */
 const char *oc_path_from(struct oc_arena *a, const char *folder, struct oc_str path);
 bool oc_file_exists(const char *path);
+/* A new folder under TMPDIR, else /tmp. */
+int oc_temp_folder(char path[512], struct oc_err *err);
 
 /* Adds a path to a pattern of glob(3) in which it is to stand for itself. */
 void oc_glob_quote(struct oc_buf *pattern, struct oc_str path);

@@ -39,12 +39,7 @@ static int lay_source(struct oc_forecast_plan *out, struct oc_leg_writer *w, str
                       const struct oc_plan *plan, unsigned index, struct oc_err *err)
 {
 	const struct oc_plan_source *s = &plan->sources[index];
-	struct oc_env env = {.size = sizeof env,
-	                     .ctx = ctx,
-	                     .name = s->name,
-	                     .base_dir = plan->base_dir,
-	                     .seed = plan->seed,
-	                     .memory = plan->memory};
+	struct oc_env env = oc_plan_env(plan, ctx, s->name, NULL);
 	struct oc_batch *batch = oc_batch_new(OC_BATCH_ROWS);
 	yyjson_val *path = oc_json_get(s->opts, "path");
 	void *self = NULL;
@@ -76,13 +71,7 @@ out:
 static int forecast_step(struct oc_forecast_step *f, struct oc_ctx *ctx, const struct oc_plan *plan,
                          const char *dir, struct oc_leg *leg, struct oc_err *err)
 {
-	struct oc_env env = {.size = sizeof env,
-	                     .ctx = ctx,
-	                     .name = f->step->name,
-	                     .base_dir = plan->base_dir,
-	                     .work_dir = dir,
-	                     .seed = plan->seed,
-	                     .memory = plan->memory};
+	struct oc_env env = oc_plan_env(plan, ctx, f->step->name, dir);
 	struct oc_recipe_in in = {
 		.env = &env, .opts = f->step->opts, .seeds = leg, .stage = oc_stage_find};
 	struct oc_recipe *recipe = NULL;
@@ -107,7 +96,6 @@ static int forecast_step(struct oc_forecast_step *f, struct oc_ctx *ctx, const s
 int oc_plan_forecast(struct oc_forecast_plan *out, struct oc_ctx *ctx, const struct oc_plan *plan,
                      struct oc_err *err)
 {
-	const char *tmp = getenv("TMPDIR");
 	struct oc_leg_writer *w = NULL;
 	struct oc_leg *leg = NULL;
 	char dir[512], leg_dir[528];
@@ -117,9 +105,8 @@ int oc_plan_forecast(struct oc_forecast_plan *out, struct oc_ctx *ctx, const str
 	if (plan->generate_n == 0)
 		return 0;
 	out->steps = oc_arena_zalloc(plan->arena, plan->generate_n * sizeof *out->steps);
-	snprintf(dir, sizeof dir, "%s/outcross-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		return oc_fail_errno(err, dir, "cannot make a temporary folder");
+	if (oc_temp_folder(dir, err))
+		return -1;
 	snprintf(leg_dir, sizeof leg_dir, "%s/leg", dir);
 	w = oc_leg_create(leg_dir, 0, err);
 	if (!w)

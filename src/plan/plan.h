@@ -130,4 +130,23 @@ struct oc_hash128 oc_plan_hash(const struct oc_plan *plan);
 /* Tables of the plan's own keys, for help and the manual. */
 extern const struct oc_option oc_plan_options[];
 
+/* What a part of the plan is opened with; `work_dir` may be NULL. */
+static inline struct oc_env oc_plan_env(const struct oc_plan *plan, struct oc_ctx *ctx,
+                                        const char *name, const char *work_dir)
+{
+	return (struct oc_env){.size = sizeof(struct oc_env),
+	                       .ctx = ctx,
+	                       .name = name,
+	                       .base_dir = plan->base_dir,
+	                       .work_dir = work_dir,
+	                       .seed = plan->seed,
+	                       .memory = plan->memory};
+}
+
+/* Name of the i-th place where rows come from: the sources, then the recipes. */
+static inline const char *oc_plan_origin(const struct oc_plan *plan, unsigned i)
+{
+	return i < plan->source_n ? plan->sources[i].name : plan->generate[i - plan->source_n].name;
+}
+
 #endif

@@ -33,15 +33,7 @@ const char *oc_work_path(struct oc_run *run, char out[PATH_MAX], const char *nam
 
 void oc_run_env(struct oc_run *run, struct oc_env *env, const char *name)
 {
-	*env = (struct oc_env){
-		.size = sizeof *env,
-		.ctx = run->ctx,
-		.name = name,
-		.base_dir = run->plan->base_dir,
-		.work_dir = run->work,
-		.seed = run->plan->seed,
-		.memory = run->plan->memory,
-	};
+	*env = oc_plan_env(run->plan, run->ctx, name, run->work);
 }
 
 int oc_run_model(struct oc_run *run, const struct oc_plan_model *model, struct oc_llm_model **out,

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "run/nearest.h"
 #include "run/people.h"
+#include "run/ready.h"
 #include "run/select.h"
 #include "stat/interval.h"
 
@@ -266,18 +267,10 @@ static int offer(struct selecting *s, struct oc_row *row, uint64_t number, struc
 
 static int mix_open(struct selecting *s, struct oc_err *err)
 {
-	const struct oc_plan *plan = s->run->plan;
-	uint32_t n = plan->source_n + plan->generate_n;
-	struct oc_str *names = oc_zalloc(n, sizeof *names);
-
-	for (uint32_t i = 0; i < n; i++)
-		names[i] = oc_str(i < plan->source_n ? plan->sources[i].name
-		                                     : plan->generate[i - plan->source_n].name);
 	struct oc_env env;
+
 	oc_run_env(s->run, &env, "mix");
-	int rc = oc_mix_open(&s->mix, plan->mix, names, n, &env, err);
-	free(names);
-	return rc;
+	return oc_plan_mix_open(&s->mix, s->run->plan, &env, err);
 }
 
 /* The rows the mix took, in its order; the others stay unused. */

@@ -438,7 +438,6 @@ int oc_plan_trial(struct oc_trial *out, struct oc_ctx *ctx, const struct oc_plan
                   const struct oc_forecast_plan *forecast, uint64_t requests, struct oc_err *err)
 {
 	struct trial t = {.out = out, .plan = plan, .arena = plan->arena};
-	const char *tmp = getenv("TMPDIR");
 	struct oc_err ignore = {0};
 	char dir[512], run_dir[528];
 	int rc = -1;
@@ -446,9 +445,8 @@ int oc_plan_trial(struct oc_trial *out, struct oc_ctx *ctx, const struct oc_plan
 	*out = (struct oc_trial){0};
 	if (plan->generate_n == 0)
 		return oc_fail(err, OC_USAGE, "--trial", "this plan asks no model");
-	snprintf(dir, sizeof dir, "%s/outcross-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(dir))
-		return oc_fail_errno(err, dir, "cannot make a temporary folder");
+	if (oc_temp_folder(dir, err))
+		return -1;
 	snprintf(run_dir, sizeof run_dir, "%s/run", dir);
 	t.scratch = oc_arena_new();
 	if (run(&t, ctx, run_dir, requests, err) < 0 || collect(&t, run_dir, err) < 0 ||
